@@ -1,0 +1,3 @@
+"""Vivavoce: a local-first, real-time voice server."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,133 @@
+"""What a local engine looks like inside its worker process: blocking, synchronous, one object per job.
+
+An engine is loaded once per process and shared by its jobs. Each call does a bounded piece of work (aim at 20 ms or less),
+so that a worker can interleave jobs and notice a cancellation between two calls. Engines raise errors of the tree;
+anything else that escapes is wrapped in EngineFailed by the worker. Audio in is HEARING PCM (16 kHz mono s16le); audio
+out is mono s16le at the engine's own rate (the worker resamples).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from vivavoce.contracts.audio import AudioFormat
+from vivavoce.contracts.speech import (
+    Capabilities,
+    Delta,
+    LanguageOptions,
+    Message,
+    SynthesisOptions,
+    Tool,
+    Transcript,
+    TranscriptionOptions,
+)
+
+
+class EngineTranscription(Protocol):
+    """One utterance."""
+
+    def send(self, pcm: bytes) -> Transcript | None:
+        """Feed audio; return a partial if it changed."""
+
+    def finish(self) -> Transcript:
+        """End the utterance and return the final reading."""
+
+    def close(self) -> None:
+        """Give everything back, finished or not. Idempotent."""
+
+
+class TranscriptionEngine(Protocol):
+    """Speech to text."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def open(self, options: TranscriptionOptions) -> EngineTranscription: ...
+
+    def close(self) -> None: ...
+
+
+class EngineAudio(Protocol):
+    """One piece of synthesised audio. Spans count characters of the text given to this ``speak`` call."""
+
+    @property
+    def pcm(self) -> bytes: ...
+
+    @property
+    def text_start(self) -> int: ...
+
+    @property
+    def text_end(self) -> int: ...
+
+    @property
+    def exact(self) -> bool: ...
+
+
+class EngineSynthesis(Protocol):
+    """One job: pieces of text spoken one after the other with the same options."""
+
+    @property
+    def format(self) -> AudioFormat: ...
+
+    def speak(self, text: str) -> Iterator[EngineAudio]:
+        """Speak one piece; each ``next`` is a bounded step. Abandoning the iterator cancels."""
+
+    def close(self) -> None: ...
+
+
+class SynthesisEngine(Protocol):
+    """Text to speech."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def open(self, options: SynthesisOptions) -> EngineSynthesis:
+        """Raises UnknownName for a voice or language it has not."""
+
+    def close(self) -> None: ...
+
+
+class LanguageEngine(Protocol):
+    """Messages to deltas."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def stream(self, messages: Sequence[Message], tools: Sequence[Tool], options: LanguageOptions) -> Iterator[Delta]: ...
+
+    def close(self) -> None: ...
+
+
+class VoiceActivityEngine(Protocol):
+    """Voice activity over many streams at once. A slot is one stream's state."""
+
+    FRAME_SAMPLES: int
+    """Samples (HEARING) per frame; the worker cuts streams into these."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def open(self) -> int:
+        """A fresh slot."""
+
+    def detect(self, frames: Sequence[tuple[int, bytes]]) -> list[tuple[float, float]]:
+        """Judge one frame for each of several *different* slots in one batch: (probability, level in dBFS) in order."""
+
+    def reset(self, slot: int) -> None: ...
+
+    def release(self, slot: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class TurnEngine(Protocol):
+    """End of turn from sound."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def score(self, pcm: bytes) -> float:
+        """Probability that the speaker is done; up to 8 s of HEARING PCM ending at a pause."""
+
+    def close(self) -> None: ...

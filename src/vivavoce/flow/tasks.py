@@ -1,0 +1,86 @@
+"""Task scopes: every task has an owner who ends it and hears of its failure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+
+class TaskScope:
+    """Tasks that live no longer than their owner.
+
+    A failure of a task is told to ``on_error`` (on the loop) and ends only that task; cancellation is no failure. The
+    number of live tasks is bounded by ``limit``.
+    """
+
+    def __init__(self, on_error: Callable[[Exception], None], *, limit: int = 64) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._on_error = on_error
+        self._limit = limit
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def start(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+        """Start ``work``. Raises RuntimeError when the scope is closed or full: both are bugs of the owner."""
+        if self._closed or len(self._tasks) >= self._limit:
+            work.close()
+            raise RuntimeError(f"cannot start {name}: the scope is {'closed' if self._closed else 'full'}")
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, Exception):
+            self._on_error(error)
+        elif error is not None:
+            raise error
+
+    async def close(self) -> None:
+        """Cancel all tasks and wait until they are gone. Idempotent."""
+        self._closed = True
+        current = asyncio.current_task()
+        pending = [task for task in self._tasks if task is not current]
+        for task in pending:
+            task.cancel()
+        if pending:
+            await asyncio.wait(pending)
+
+
+class Signal:
+    """Something that happens again and again: ``notify`` wakes everybody who waits now."""
+
+    def __init__(self) -> None:
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    def notify(self) -> None:
+        """Wake all waiters."""
+        waiters, self._waiters = self._waiters, set()
+        for future in waiters:
+            if not future.done():
+                future.set_result(None)
+
+    async def wait(self) -> None:
+        """Wait for the next ``notify``."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.add(future)
+        try:
+            await future
+        finally:
+            self._waiters.discard(future)
+
+
+async def first_within(work: Coroutine[Any, Any, Any], seconds: float) -> bool:
+    """Await ``work`` for at most ``seconds``; tell whether it finished (else it is cancelled)."""
+    try:
+        await asyncio.wait_for(work, seconds)
+    except TimeoutError:
+        return False
+    return True

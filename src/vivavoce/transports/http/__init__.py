@@ -1,0 +1,1 @@
+"""The HTTP door: health, status, configuration, metrics and the page."""

@@ -1,0 +1,1 @@
+"""The native WebSocket door: `/ws/audio`."""
