@@ -1,0 +1,1 @@
+"""Containers and encodings: bytes in, bytes out, streaming."""

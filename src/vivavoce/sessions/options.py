@@ -1,0 +1,140 @@
+"""What can be configured about a session. Durations are seconds unless the name says otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Mode = Literal["auto", "push_to_talk", "manual"]
+"""How turns end.
+
+``auto``: by graded endpointing. ``push_to_talk`` and ``manual``: only by ``commit``; in ``push_to_talk`` audio counts as
+speech while it is sent, in ``manual`` voice activity is still reported but never ends a turn.
+"""
+
+Hint = Literal["none", "digits", "spelling"]
+"""What the speaker is expected to say; digits and spelling wait longer."""
+
+Speculation = Literal["always", "local", "off"]
+"""Prepare replies before the turn is judged over: always, only where nothing is metered, or never."""
+
+MODES: tuple[Mode, ...] = ("auto", "push_to_talk", "manual")
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointingOptions:
+    """The graded wait behind the last speech sample. See ``sessions.endpointing``."""
+
+    min_wait: float = 0.0
+    """Wait when everything says that the speaker is done."""
+    max_wait: float = 1.2
+    """Wait when everything says that the speaker goes on."""
+    fixed_silence: float | None = None
+    """Plain silence in place of the graded wait (server VAD with a fixed silence)."""
+    eagerness: float = 0.5
+    """0 is patient, 1 is eager; 0.5 leaves the wait as it is."""
+    learn_pauses: bool = True
+    """Learn how long this speaker pauses within a turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityOptions:
+    """From speech probabilities to speech started and stopped."""
+
+    onset: float = 0.5
+    """Probability at which speech starts."""
+    release: float = 0.35
+    """Probability under which a frame counts as silence while speaking."""
+    release_frames: int = 2
+    """Silent frames (32 ms each) after which speech has stopped, plausibly."""
+    min_speech: float = 0.1
+    """Voiced seconds under which a burst is noise unless a word was recognised in it."""
+    prefix: float = 0.3
+    """Audio before the onset that belongs to the utterance."""
+
+
+@dataclass(frozen=True, slots=True)
+class BargeInOptions:
+    """Speech over a reply: pause at once, then decide."""
+
+    enabled: bool = True
+    decide_after: float = 0.5
+    """Latest decision after the onset."""
+    min_voiced: float = 0.2
+    """Voiced seconds needed for any cut."""
+    cut_voiced: float = 0.45
+    """Voiced seconds that cut without a word being known."""
+    min_words: int = 2
+    """Words beyond backchannel and echo that cut at once."""
+    echo_similarity: float = 0.6
+    """Similarity with the reply's own recent words above which speech counts as its echo."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyOptions:
+    """How replies are prepared, paced and bounded."""
+
+    speculation: Speculation = "local"
+    max_discarded: int = 4
+    """Discarded revisions a turn; then no more speculation in it."""
+    max_prepared: float = 10.0
+    """Seconds of audio synthesised before the decision."""
+    max_lead: float = 0.6
+    """Seconds of audio sent ahead of the ear."""
+    frame: float = 0.02
+    """Seconds of audio per frame sent."""
+    max_length: float = 120.0
+    """Seconds of audio in one reply."""
+    max_characters: int = 8_000
+    """Characters in one reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchdogOptions:
+    """No silence without reason."""
+
+    transcript: float = 5.0
+    """Final transcript after the end of speech."""
+    first_token: float = 12.0
+    """First text of the reply after it was asked for; then the fallback is spoken."""
+    first_audio: float = 5.0
+    """First audio after the first sentence."""
+    stalled: float = 15.0
+    """Audio sent but never acknowledged as played."""
+    idle: float | None = None
+    """Prompt an idle user after this long."""
+    idle_prompt: str = "Are you still there?"
+    max_turn: float = 60.0
+    """Longest turn of the user; then it is committed."""
+    fallback: str = "Sorry, I could not answer that just now."
+    max_session: float = 4 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationOptions:
+    """One conversation."""
+
+    language: str = "en"
+    mode: Mode = "auto"
+    hint: Hint = "none"
+    instructions: str = ""
+    voice: str = ""
+    speed: float = 1.0
+    greeting: str = ""
+    max_history: int = 100
+    """Messages kept for the language model."""
+    endpointing: EndpointingOptions = field(default_factory=EndpointingOptions)
+    activity: ActivityOptions = field(default_factory=ActivityOptions)
+    barge_in: BargeInOptions = field(default_factory=BargeInOptions)
+    reply: ReplyOptions = field(default_factory=ReplyOptions)
+    watchdogs: WatchdogOptions = field(default_factory=WatchdogOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """All sessions of a server."""
+
+    max_sessions: int = 200
+    drain: float = 5.0
+    """Seconds given to replies in progress when the server stops."""
+    conversation: ConversationOptions = field(default_factory=ConversationOptions)

@@ -1,0 +1,52 @@
+"""The ports a session can choose among, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
+
+from vivavoce.contracts.errors import UnknownName
+from vivavoce.contracts.ports import LanguageModel, SpeechToText, TextToSpeech, TurnDetector, VoiceActivityDetector
+
+T = TypeVar("T")
+ProviderKind = Literal["stt", "llm", "tts"]
+PROVIDER_KINDS: tuple[ProviderKind, ...] = ("stt", "llm", "tts")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Generic[T]):
+    """Named ports of one kind; the first is the default."""
+
+    kind: str
+    ports: Mapping[str, T]
+
+    def get(self, name: str | None = None) -> T:
+        """The port ``name``, or the default. Raises UnknownName, which lists what there is."""
+        if not self.ports:
+            raise UnknownName(f"no {self.kind} is installed; `vivavoce doctor` says what to do", code="unknown_provider")
+        if name is None:
+            return next(iter(self.ports.values()))
+        if name not in self.ports:
+            raise UnknownName(
+                f"no {self.kind} is called {name!r}; there is {', '.join(self.ports)}", code="unknown_provider"
+            )
+        return self.ports[name]
+
+    @property
+    def default(self) -> str:
+        """Name of the default, or empty."""
+        return next(iter(self.ports), "")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPorts:
+    """Everything a conversation speaks to. ``turn`` is optional: without it text alone grades the wait."""
+
+    stt: Choice[SpeechToText]
+    llm: Choice[LanguageModel]
+    tts: Choice[TextToSpeech]
+    vad: VoiceActivityDetector
+    turn: TurnDetector | None = None
+    languages: tuple[str, ...] = field(default=("en",))
+    """Languages sessions may choose."""
