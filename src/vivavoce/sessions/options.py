@@ -31,7 +31,7 @@ class EndpointingOptions:
     """Wait when everything says that the speaker goes on."""
     fixed_silence: float | None = None
     """Plain silence in place of the graded wait (server VAD with a fixed silence)."""
-    eagerness: float = 0.5
+    eagerness: float = field(default=0.5, metadata={"min": 0, "max": 1})
     """0 is patient, 1 is eager; 0.5 leaves the wait as it is."""
     learn_pauses: bool = True
     """Learn how long this speaker pauses within a turn."""
@@ -41,11 +41,11 @@ class EndpointingOptions:
 class ActivityOptions:
     """From speech probabilities to speech started and stopped."""
 
-    onset: float = 0.5
+    onset: float = field(default=0.5, metadata={"min": 0, "max": 1})
     """Probability at which speech starts."""
-    release: float = 0.35
+    release: float = field(default=0.35, metadata={"min": 0, "max": 1})
     """Probability under which a frame counts as silence while speaking."""
-    release_frames: int = 2
+    release_frames: int = field(default=2, metadata={"min": 1})
     """Silent frames (32 ms each) after which speech has stopped, plausibly."""
     min_speech: float = 0.1
     """Voiced seconds under which a burst is noise unless a word was recognised in it."""
@@ -66,7 +66,7 @@ class BargeInOptions:
     """Voiced seconds that cut without a word being known."""
     min_words: int = 2
     """Words beyond backchannel and echo that cut at once."""
-    echo_similarity: float = 0.6
+    echo_similarity: float = field(default=0.6, metadata={"min": 0, "max": 1})
     """Similarity with the reply's own recent words above which speech counts as its echo."""
 
 
@@ -81,7 +81,7 @@ class ReplyOptions:
     """Seconds of audio synthesised before the decision."""
     max_lead: float = 0.6
     """Seconds of audio sent ahead of the ear."""
-    frame: float = 0.02
+    frame: float = field(default=0.02, metadata={"min": 0.005, "max": 0.2})
     """Seconds of audio per frame sent."""
     max_length: float = 120.0
     """Seconds of audio in one reply."""
@@ -119,7 +119,7 @@ class ConversationOptions:
     hint: Hint = "none"
     instructions: str = ""
     voice: str = ""
-    speed: float = 1.0
+    speed: float = field(default=1.0, metadata={"min": 0.25, "max": 4})
     greeting: str = ""
     max_history: int = 100
     """Messages kept for the language model."""
@@ -134,7 +134,7 @@ class ConversationOptions:
 class SessionOptions:
     """All sessions of a server."""
 
-    max_sessions: int = 200
+    max_sessions: int = field(default=200, metadata={"min": 1})
     drain: float = 5.0
     """Seconds given to replies in progress when the server stops."""
     conversation: ConversationOptions = field(default_factory=ConversationOptions)

@@ -1,0 +1,62 @@
+"""From what the user said to a reply: prepared ahead of the decision where that is allowed, released by it."""
+
+from __future__ import annotations
+
+from vivavoce.contracts.events import TranscriptUpdated
+from vivavoce.sessions import turn_messages as m
+from vivavoce.sessions.mouth import Mouth, Reply
+from vivavoce.sessions.orders import Orders
+from vivavoce.sessions.user_turn import UserTurn
+from vivavoce.text.matching import normalised
+
+
+class Answers:
+    """``speculation`` allows preparing; a turn may discard ``max_discarded`` prepared replies, then it waits to be over."""
+
+    def __init__(self, orders: Orders, mouth: Mouth, *, speculation: bool, max_discarded: int) -> None:
+        self._orders = orders
+        self._mouth = mouth
+        self._max_discarded = max_discarded
+        self.speculation = speculation
+
+    def prepare(self, turn: UserTurn) -> None:
+        """Prepare a reply to what is known of the turn, once per text."""
+        text = turn.text
+        key = normalised(text)
+        held = self._mouth.held
+        if not self.speculation or not text or (held is not None and held.key == key):
+            return
+        self.withdraw(turn)
+        if turn.discarded < self._max_discarded:
+            self._mouth.prepare(turn.number, turn.revision, text, key, speculative=True)
+
+    def withdraw(self, turn: UserTurn) -> None:
+        """What was prepared answers something else than what was said."""
+        if self._mouth.discard():
+            turn.discarded += 1
+
+    def answer(self, turn: UserTurn, now: int) -> None:
+        """The turn is over: release what was prepared for these very words, else prepare now."""
+        text = turn.text
+        key = normalised(text)
+        reply = self._mouth.held
+        if reply is None or reply.key != key:
+            self._mouth.discard()
+            reply = self._mouth.prepare(turn.number, turn.revision, text, key, speculative=False)
+        self._record(reply, text, turn.replaces)
+        self._mouth.release(now, turn.speech_end, turn.wait)
+
+    def answer_typed(self, number: int, text: str, now: int) -> None:
+        """A typed turn is over as it comes."""
+        reply = self._mouth.prepare(number, 1, text, normalised(text), speculative=False)
+        self._record(reply, text, None)
+        self._mouth.release(now, now, 0.0)
+
+    def announce(self, number: int, text: str, now: int) -> None:
+        """Say these words, answering nothing."""
+        self._mouth.speak(number, 1, text)
+        self._mouth.release(now, now, 0.0)
+
+    def _record(self, reply: Reply, text: str, replaces: int | None) -> None:
+        self._orders.give(m.Notify(TranscriptUpdated(reply.stamp, text, True)))
+        self._orders.give(m.RecordUser(reply.stamp, text, replaces))

@@ -1,0 +1,142 @@
+"""What the ear is at: at most one turn of the user, its bursts and its segments."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from vivavoce.contracts.audio import HEARING, Stamp
+from vivavoce.contracts.events import SpeechStarted, SpeechStopped, TranscriptUpdated, TurnDiscarded
+from vivavoce.sessions import turn_messages as m
+from vivavoce.sessions.endpointing import Evidence, PauseLearner, wait
+from vivavoce.sessions.options import ConversationOptions
+from vivavoce.sessions.orders import Orders
+from vivavoce.sessions.user_turn import Phase, UserTurn
+from vivavoce.text.completeness import completeness
+
+SCORE_PATIENCE = 0.3
+"""Seconds of silence after which the turn detector is no longer waited for."""
+
+DiscardReason = Literal["noise", "backchannel", "echo", "empty", "reset"]
+
+
+class Ear:
+    """Opens, continues, grades and closes turns; gives the orders for their transcription."""
+
+    def __init__(self, orders: Orders, options: ConversationOptions, *, scoring: bool) -> None:
+        self._orders = orders
+        self._options = options
+        self._scoring = scoring
+        self._pauses = PauseLearner(options.endpointing.learn_pauses)
+        self._turns = 0
+        self._segments = 0
+        self._heard_until = 0
+        self.turn: UserTurn | None = None
+        self.language = options.language
+
+    def number_turn(self) -> int:
+        """The number of a new turn, spoken or not."""
+        self._turns += 1
+        return self._turns
+
+    def open(self, start: int, *, over_reply: bool) -> UserTurn:
+        """A new turn."""
+        turn = self.turn = UserTurn(self.number_turn(), start, over_reply, speech_end=start)
+        self._orders.give(m.Notify(SpeechStarted(turn.stamp, start)))
+        self._orders.set_timer("max_turn", start, self._options.watchdogs.max_turn)
+        return turn
+
+    def begin_burst(self, turn: UserTurn, start: int) -> None:
+        """Voice, read by a segment of its own. Audio a segment has had is not given to the next."""
+        start = max(start, self._heard_until)
+        self._orders.stop_timer("endpoint")
+        self._segments += 1
+        turn.begin_burst(self._segments, start)
+        self._orders.give(m.OpenSegment(self._segments, start))
+
+    def voiced(self, turn: UserTurn, voiced: int) -> bool:
+        """So many voiced samples in this burst; tell whether that has just made it speech."""
+        turn.burst_voiced = max(turn.burst_voiced, voiced)
+        if turn.burst_confirmed or HEARING.seconds(voiced) < self._options.activity.min_speech:
+            return False
+        self.confirm(turn)
+        return True
+
+    def confirm(self, turn: UserTurn) -> None:
+        """This burst is speech; a pause before it was no end."""
+        turn.burst_confirmed = True
+        if turn.confirmed:
+            self._pauses.learn(HEARING.seconds(turn.burst_started - turn.speech_end))
+        turn.confirmed = True
+
+    def end_burst(self, turn: UserTurn, end: int, now: int) -> None:
+        """A plausible end: have the segment read."""
+        segment = turn.end_burst(end)
+        self._heard_until = max(self._heard_until, end)
+        if segment is not None:
+            self._orders.give(m.FinishSegment(segment))
+        self._orders.set_timer("transcript", now, self._options.watchdogs.transcript)
+        self._orders.give(m.Notify(SpeechStopped(turn.stamp, end)))
+
+    def drop_burst(self, turn: UserTurn) -> None:
+        """The burst was noise."""
+        segment = turn.drop_burst()
+        if segment is not None:
+            self._orders.give(m.CancelSegment(segment))
+
+    def hear(self, turn: UserTurn, event: m.Heard | m.Read) -> bool:
+        """Take a reading; tell whether it was news."""
+        if not turn.hear(event):
+            return False
+        if not turn.unread:
+            self._orders.stop_timer("transcript")
+        self._orders.give(m.Notify(TranscriptUpdated(turn.stamp, turn.text, False)))
+        return True
+
+    def give_up_reading(self, turn: UserTurn) -> None:
+        """The transcriber did not answer in time: go on with what there is."""
+        for segment in turn.give_up_reading():
+            self._orders.give(m.CancelSegment(segment))
+
+    def ask_score(self, turn: UserTurn) -> None:
+        """Have the turn detector judge this pause."""
+        if self._scoring and not turn.scored:
+            self._orders.give(m.ScoreTurn(turn.number, turn.revision, turn.speech_end))
+
+    def wait_is_over(self, turn: UserTurn, now: int) -> bool:
+        """Grade the wait by what is known now; set the timer for its end, or tell that it has passed."""
+        text = turn.text
+        options = self._options.endpointing
+        words = completeness(text, self.language) if text else None
+        turn.wait = wait(Evidence(turn.score, words, self._pauses.usual, self._options.hint), options)
+        if self._scoring and not turn.scored and options.fixed_silence is None:
+            turn.wait = max(turn.wait, SCORE_PATIENCE)
+        if turn.speech_end + HEARING.samples(turn.wait) > now:
+            self._orders.set_timer("endpoint", turn.speech_end, turn.wait)
+            return False
+        self._orders.stop_timer("endpoint")
+        return True
+
+    def discard(self, reason: DiscardReason) -> None:
+        """It was no turn."""
+        turn = self.turn
+        if turn is None:
+            return
+        for number, segment in turn.segments.items():
+            if not segment.read:
+                self._orders.give(m.CancelSegment(number))
+        self._orders.give(m.Notify(TurnDiscarded(turn.stamp, reason)))
+        self.close()
+
+    def nothing_to_commit(self) -> None:
+        """A commit found no turn."""
+        self._orders.give(m.Notify(TurnDiscarded(Stamp(self._turns, 0, 0), "empty")))
+
+    def close(self) -> None:
+        """The turn is over, one way or the other."""
+        if self.turn is not None and self.turn.phase is Phase.SPEAKING:
+            self._heard_until = max(self._heard_until, self.turn.burst_started + self.turn.burst_voiced)
+        self.turn = None
+        self._orders.stop_timer("endpoint")
+        self._orders.stop_timer("decide")
+        self._orders.stop_timer("transcript")
+        self._orders.stop_timer("max_turn")

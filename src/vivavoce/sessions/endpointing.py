@@ -1,0 +1,88 @@
+"""How long to wait behind the last speech sample before the turn counts as over: one graded function.
+
+The wait grows smoothly from ``min_wait`` to ``max_wait`` as the likelihood falls that the speaker is done. That likelihood
+joins two independent witnesses, the sound of the last seconds (a turn detector) and the form of the words so far, in the
+log-odds domain. A speaker who is known to pause within turns is given that pause; digits and spelling are given more.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from vivavoce.sessions.options import EndpointingOptions, Hint
+
+CONFIDENT = 0.9
+"""Likelihood from which on nothing is waited for beyond ``min_wait``."""
+DOUBTFUL = 0.1
+"""Likelihood up to which the whole ``max_wait`` is waited for."""
+CURVE = 1.5
+"""Exponent of the wait between the two: 0.5 waits for 35 % of ``max_wait``, 0.7 for an eighth."""
+SOUND_WEIGHT = 0.6
+"""Weight of the turn detector against the words; sound hears hesitation that words do not show."""
+HINT_FLOOR = {"none": 0.0, "digits": 0.7, "spelling": 0.7}
+"""Seconds always waited for where groups of digits or letters are expected."""
+LEARNING_RATE = 0.2
+"""Weight of the newest pause in the running mean of a speaker's pauses."""
+PAUSE_MARGIN = 1.3
+"""How much longer than the speaker's usual pause is waited for, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known at a pause. ``sound`` and ``words`` are likelihoods 0–1 that the speaker is done, None if unknown."""
+
+    sound: float | None = None
+    words: float | None = None
+    usual_pause: float | None = None
+    hint: Hint = "none"
+
+
+def likelihood(evidence: Evidence) -> float:
+    """Join both witnesses: weighted mean of log-odds; 0.5 where nothing is known."""
+    known = [
+        (weight, value)
+        for weight, value in ((SOUND_WEIGHT, evidence.sound), (1 - SOUND_WEIGHT, evidence.words))
+        if value is not None
+    ]
+    if not known:
+        return 0.5
+    total = sum(weight for weight, _ in known)
+    return 1 / (1 + math.exp(-sum(weight * _log_odds(value) for weight, value in known) / total))
+
+
+def _log_odds(value: float) -> float:
+    clamped = min(0.999, max(0.001, value))
+    return math.log(clamped / (1 - clamped))
+
+
+def wait(evidence: Evidence, options: EndpointingOptions) -> float:
+    """Seconds to wait behind the last speech sample, between ``min_wait`` and ``max_wait`` (or the fixed silence)."""
+    if options.fixed_silence is not None:
+        return options.fixed_silence
+    probability = likelihood(evidence)
+    doubt = min(1.0, max(0.0, (CONFIDENT - probability) / (CONFIDENT - DOUBTFUL)))
+    seconds = options.min_wait + (options.max_wait - options.min_wait) * doubt**CURVE
+    if evidence.usual_pause is not None and doubt > 0:
+        seconds = max(seconds, min(1.0, 2 * doubt) * PAUSE_MARGIN * evidence.usual_pause)
+    seconds = max(seconds * 2.0 ** (1 - 2 * options.eagerness), HINT_FLOOR[evidence.hint])
+    return min(options.max_wait, max(options.min_wait, seconds))
+
+
+class PauseLearner:
+    """How long this speaker pauses within a turn: a running mean over pauses that turned out not to be ends."""
+
+    def __init__(self, enabled: bool = True) -> None:
+        self._enabled = enabled
+        self._usual: float | None = None
+
+    @property
+    def usual(self) -> float | None:
+        """Seconds, or None until a first pause was learned."""
+        return self._usual
+
+    def learn(self, pause: float) -> None:
+        """A pause of so many seconds was followed by more speech of the same turn."""
+        if not self._enabled or pause <= 0:
+            return
+        self._usual = pause if self._usual is None else self._usual + LEARNING_RATE * (pause - self._usual)

@@ -1,0 +1,271 @@
+"""The turn machine: who speaks, when a turn is over, and what becomes of a reply that is spoken over.
+
+Sans-I/O: events in, commands out; no clock, no tasks, no awaits. The same events give the same commands. Its state is what
+the ear is at and what the mouth is at; this is where the two meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from vivavoce.sessions import turn_messages as m
+from vivavoce.sessions.announcements import Announcements
+from vivavoce.sessions.answers import Answers
+from vivavoce.sessions.barge_in import Interrupts
+from vivavoce.sessions.ear import DiscardReason, Ear
+from vivavoce.sessions.interruption import Interruption
+from vivavoce.sessions.mouth import REPLY_EVENTS, CutReason, Mouth
+from vivavoce.sessions.options import ConversationOptions, Mode
+from vivavoce.sessions.orders import Orders
+from vivavoce.sessions.user_turn import Phase, UserTurn
+
+MAX_SEGMENTS = 64
+"""Stretches of speech in one turn; then it is committed."""
+
+
+class TurnMachine:
+    """``handle`` one event, execute the commands it returns.
+
+    ``speculate`` allows preparing replies before the decision; ``scoring`` says that a turn detector answers ``ScoreTurn``.
+    """
+
+    def __init__(self, options: ConversationOptions, *, scoring: bool = False, speculate: bool = True) -> None:
+        self._options = options
+        self._orders = Orders()
+        self._mouth = Mouth(self._orders, options.watchdogs)
+        self._ear = Ear(self._orders, options, scoring=scoring)
+        self._interruption = Interruption(self._orders, self._mouth, options.barge_in)
+        self._announcements = Announcements(self._orders, options.watchdogs)
+        self._now = 0
+        self._answers = Answers(self._orders, self._mouth, speculation=speculate, max_discarded=options.reply.max_discarded)
+        self._mode: Mode = options.mode
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            m.VoiceBegan: self._voice_began,
+            m.VoiceWent: self._voice_went,
+            m.VoiceEnded: self._voice_ended,
+            m.Heard: self._heard,
+            m.Read: self._heard,
+            m.Scored: self._scored,
+            **dict.fromkeys(REPLY_EVENTS, lambda e: self._mouth.handle(e, self._now)),
+            m.TimerFired: self._timer_fired,
+            m.CommitAsked: lambda e: self._commit(),
+            m.InterruptAsked: lambda e: self._interrupted(),
+            m.Typed: self._typed,
+            m.Announced: lambda e: self._announcements.add(e.text),
+            m.Changed: self._changed,
+            m.ResetAsked: lambda e: self._reset(),
+        }
+        self._timers: dict[m.Timer, Callable[[UserTurn], None]] = {
+            "endpoint": self._endpoint_due,
+            "decide": self._judge,
+            "transcript": self._transcript_due,
+            "max_turn": lambda turn: self._commit(),
+        }
+
+    @property
+    def idle(self) -> bool:
+        """Nobody speaks and nothing is awaited."""
+        return self._ear.turn is None and self._mouth.reply is None
+
+    def handle(self, event: m.Event) -> list[m.Command]:
+        """Take one event. Time never runs backwards: an event from the past happens now."""
+        self._now = max(self._now, event.at)
+        self._handlers[type(event)](event)
+        self._settle()
+        return self._orders.take()
+
+    # --- voice and words ----------------------------------------------------------------------------------------------
+
+    def _voice_began(self, event: m.VoiceBegan) -> None:
+        turn = self._ear.turn
+        if turn is not None and turn.phase is not Phase.PAUSING:
+            return
+        released = self._mouth.released is not None
+        if turn is None:
+            if released and not self._options.barge_in.enabled and self._mode == "auto":
+                return
+            turn = self._ear.open(event.start, over_reply=released)
+        self._ear.begin_burst(turn, event.start)
+        if turn.over_reply:
+            self._interruption.begin(turn, event.start)
+        if self._mode == "push_to_talk":
+            self._cut("command")
+            self._confirm(turn)
+
+    def _voice_went(self, event: m.VoiceWent) -> None:
+        if self._ear.turn is None:
+            self._voice_began(m.VoiceBegan(event.at, event.at - event.voiced))
+        turn = self._ear.turn
+        if turn is None or turn.phase is not Phase.SPEAKING:
+            return
+        if self._ear.voiced(turn, event.voiced):
+            self._confirm(turn)
+        if turn.over_reply:
+            self._judge(turn)
+
+    def _confirm(self, turn: UserTurn) -> None:
+        """It is speech: whatever was prepared for an earlier pause answers too little."""
+        if not turn.burst_confirmed:
+            self._ear.confirm(turn)
+        self._answers.withdraw(turn)
+
+    def _voice_ended(self, event: m.VoiceEnded) -> None:
+        turn = self._ear.turn
+        if turn is None or turn.phase is not Phase.SPEAKING:
+            return
+        if self._ear.voiced(turn, event.voiced):
+            self._confirm(turn)
+        if turn.burst_confirmed:
+            self._ear.end_burst(turn, event.end, self._now)
+        else:
+            self._ear.drop_burst(turn)
+        if len(turn.segments) >= MAX_SEGMENTS:
+            self._commit()
+        elif turn.over_reply:
+            self._judge(turn)
+        else:
+            self._paused(turn)
+
+    def _paused(self, turn: UserTurn) -> None:
+        """A plausible end, or noise behind one: ask everybody at once."""
+        if not turn.confirmed:
+            self._discard("noise")
+            return
+        if self._mode == "auto":
+            self._ear.ask_score(turn)
+        self._words_changed(turn)
+
+    def _heard(self, event: m.Heard | m.Read) -> None:
+        turn = self._ear.turn
+        if turn is not None and self._ear.hear(turn, event):
+            self._words_changed(turn)
+
+    def _words_changed(self, turn: UserTurn) -> None:
+        if turn.over_reply:
+            self._judge(turn)
+        elif turn.phase is Phase.COMMITTED:
+            self._end_turn_if_read(turn)
+        elif turn.phase is Phase.PAUSING:
+            self._answers.prepare(turn)
+            self._grade(turn)
+
+    def _scored(self, event: m.Scored) -> None:
+        turn = self._ear.turn
+        if turn is not None and (turn.number, turn.revision) == (event.turn, event.revision):
+            turn.score, turn.scored = event.probability, True
+            if turn.phase is Phase.PAUSING and not turn.over_reply:
+                self._grade(turn)
+
+    # --- the end of a turn --------------------------------------------------------------------------------------------
+
+    def _grade(self, turn: UserTurn) -> None:
+        if self._mode == "auto" and self._ear.wait_is_over(turn, self._now):
+            self._end_turn_if_read(turn)
+
+    def _end_turn_if_read(self, turn: UserTurn) -> None:
+        if turn.unread:
+            return
+        if not turn.text:
+            self._discard("empty")
+            return
+        self._interruption.answered = turn
+        self._ear.close()
+        self._answers.answer(turn, self._now)
+
+    def _commit(self) -> None:
+        turn = self._ear.turn
+        if turn is None:
+            self._ear.nothing_to_commit()
+            return
+        if turn.over_reply:
+            self._cut("command")
+        if turn.phase is Phase.SPEAKING:
+            self._ear.end_burst(turn, self._now, self._now)
+        turn.phase = Phase.COMMITTED
+        turn.wait = 0.0
+        self._orders.stop_timer("endpoint")
+        self._end_turn_if_read(turn)
+
+    def _discard(self, reason: DiscardReason) -> None:
+        self._mouth.discard()
+        self._ear.discard(reason)
+
+    # --- speech over a reply ------------------------------------------------------------------------------------------
+
+    def _judge(self, turn: UserTurn) -> None:
+        verdict = self._interruption.judge(turn, self._now) if turn.over_reply else None
+        if isinstance(verdict, Interrupts):
+            self._cut(verdict.reason)
+        elif verdict is not None and turn.phase is not Phase.SPEAKING:
+            self._discard(verdict.reason)
+
+    def _cut(self, reason: CutReason) -> None:
+        turn = self._ear.turn
+        if turn is not None and turn.over_reply:
+            self._interruption.cut(turn, reason, self._now)
+            if turn.phase is Phase.PAUSING:
+                self._paused(turn)
+
+    def _interrupted(self) -> None:
+        if self._ear.turn is not None and self._ear.turn.over_reply:
+            self._cut("command")
+        else:
+            self._mouth.cut("command")
+
+    # --- everything else ----------------------------------------------------------------------------------------------
+
+    def _timer_fired(self, event: m.TimerFired) -> None:
+        if not self._orders.fired(event.name, event.number):
+            return
+        if event.name == "reply":
+            self._mouth.overdue(self._now)
+        elif event.name == "stalled":
+            self._mouth.stalled(self._now)
+        elif event.name == "idle":
+            self._announcements.prompt()
+        elif self._ear.turn is not None:
+            self._timers[event.name](self._ear.turn)
+
+    def _endpoint_due(self, turn: UserTurn) -> None:
+        turn.scored = True  # the turn detector is waited for no longer
+        if turn.phase is Phase.PAUSING and not turn.over_reply:
+            self._grade(turn)
+
+    def _transcript_due(self, turn: UserTurn) -> None:
+        self._ear.give_up_reading(turn)
+        self._words_changed(turn)
+
+    def _typed(self, event: m.Typed) -> None:
+        self._discard("reset")
+        self._mouth.cut("replaced")
+        self._answers.answer_typed(self._ear.number_turn(), event.text, self._now)
+
+    def _changed(self, event: m.Changed) -> None:
+        self._ear.language = event.language or self._ear.language
+        self._answers.speculation = self._answers.speculation if event.speculate is None else event.speculate
+        self._mode = event.mode or self._mode
+        turn = self._ear.turn
+        if self._mode != "auto":
+            self._orders.stop_timer("endpoint")
+        elif turn is not None and turn.phase is Phase.PAUSING and not turn.over_reply:
+            self._grade(turn)
+
+    def _reset(self) -> None:
+        self._announcements.clear()
+        self._discard("reset")
+        self._mouth.cut("reset", recorded=False)
+        self._interruption.answered = None
+
+    def _settle(self) -> None:
+        """What follows from where things stand: a reply that ended by itself, announcements, idleness."""
+        turn = self._ear.turn
+        if turn is not None and turn.over_reply and self._mouth.released is None:
+            turn.over_reply = False
+            self._orders.stop_timer("decide")
+            if turn.phase is Phase.PAUSING:
+                self._paused(turn)
+        announcement = self._announcements.next(self.idle)
+        if announcement is not None:
+            self._answers.announce(self._ear.number_turn(), announcement, self._now)
+        self._announcements.watch(self.idle, self._now)

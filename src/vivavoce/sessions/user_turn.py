@@ -1,0 +1,140 @@
+"""What the ear knows of the user's present turn: bursts of voice, segments of transcription, evidence of its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from vivavoce.contracts.audio import HEARING, Stamp
+from vivavoce.sessions.turn_messages import Heard, Read
+from vivavoce.text.matching import join_segments
+
+
+class Phase(Enum):
+    """Where a turn stands."""
+
+    SPEAKING = "speaking"
+    PAUSING = "pausing"
+    COMMITTED = "committed"
+    """Over by the client's word or by its length; the transcript is still awaited."""
+
+
+@dataclass(slots=True)
+class Segment:
+    """One stretch of transcription. ``read`` once its text is final."""
+
+    text: str = ""
+    words: int = 0
+    stop: bool = False
+    echo: float = 0.0
+    read: bool = False
+
+
+@dataclass(slots=True)
+class UserTurn:
+    """One turn of the user. ``over_reply`` while it may still turn out to be no interruption."""
+
+    number: int
+    started: int
+    over_reply: bool
+    decide_at: int = 0
+    phase: Phase = Phase.SPEAKING
+    revision: int = 0
+    speech_end: int = 0
+    burst_started: int = 0
+    burst_voiced: int = 0
+    burst_confirmed: bool = False
+    earlier_voiced: int = 0
+    confirmed: bool = False
+    tolerated: bool = False
+    score: float | None = None
+    scored: bool = True
+    discarded: int = 0
+    wait: float = 0.0
+    replaces: int | None = None
+    current: int | None = None
+    segments: dict[int, Segment] = field(default_factory=dict)
+
+    @property
+    def stamp(self) -> Stamp:
+        """Turn and revision; no reply is meant."""
+        return Stamp(self.number, self.revision, 0)
+
+    @property
+    def text(self) -> str:
+        """All that was read so far, final or not."""
+        return join_segments([segment.text for segment in self.segments.values()])
+
+    @property
+    def unread(self) -> bool:
+        """Whether a final reading is still awaited."""
+        return any(not segment.read for segment in self.segments.values())
+
+    @property
+    def voiced(self) -> float:
+        """Voiced seconds of the whole turn."""
+        return HEARING.seconds(self.earlier_voiced + self.burst_voiced)
+
+    @property
+    def words(self) -> int:
+        """Words beyond backchannels and the reply's own."""
+        return sum(segment.words for segment in self.segments.values())
+
+    @property
+    def stop(self) -> bool:
+        """Whether a command to stop was heard."""
+        return any(segment.stop for segment in self.segments.values())
+
+    @property
+    def echo(self) -> float:
+        """Likeness to the reply's own words."""
+        return max((segment.echo for segment in self.segments.values()), default=0.0)
+
+    def begin_burst(self, segment: int, start: int) -> None:
+        """Voice again (or for the first time), read by ``segment``."""
+        self.phase = Phase.SPEAKING
+        self.earlier_voiced += self.burst_voiced
+        self.burst_started, self.burst_voiced, self.burst_confirmed = start, 0, False
+        self.current = segment
+        self.segments[segment] = Segment()
+
+    def end_burst(self, end: int) -> int | None:
+        """A plausible end: the next revision. Return the segment to be finished."""
+        self.phase = Phase.PAUSING
+        self.speech_end = end
+        self.revision += 1
+        self.score, self.scored = None, False
+        finished, self.current = self.current, None
+        return finished
+
+    def drop_burst(self) -> int | None:
+        """The burst was noise: as if it had not been. Return the segment to be cancelled."""
+        self.phase = Phase.PAUSING
+        self.burst_voiced = 0
+        dropped, self.current = self.current, None
+        if dropped is not None:
+            self.segments.pop(dropped, None)
+        return dropped
+
+    def hear(self, event: Heard | Read) -> bool:
+        """Take a reading; tell whether it belongs here and is news."""
+        segment = self.segments.get(event.segment)
+        if segment is None or segment.read:
+            return False
+        segment.text, segment.words, segment.stop, segment.echo = event.text, event.words, event.stop, event.echo
+        segment.read = isinstance(event, Read)
+        return True
+
+    def give_up_reading(self) -> list[int]:
+        """No final reading will come for what is finished; keep the partials. Return those segments."""
+        missing = [number for number, segment in self.segments.items() if not segment.read and number != self.current]
+        for number in missing:
+            self.segments[number].read = True
+        return missing
+
+    def continue_from(self, earlier: UserTurn) -> None:
+        """This turn goes on where ``earlier``, judged over too soon, left off."""
+        self.segments = {**earlier.segments, **self.segments}
+        self.replaces = earlier.number
+        self.discarded = earlier.discarded + 1
+        self.confirmed = True
