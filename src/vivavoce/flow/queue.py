@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from enum import Enum
 from typing import Generic, TypeVar
@@ -135,7 +136,8 @@ async def _wait(waiters: deque[asyncio.Future[None]]) -> None:
         if future.done() and not future.cancelled():
             _wake_one(waiters)  # the wake-up was for somebody: pass it on
         else:
-            waiters.remove(future)
+            with contextlib.suppress(ValueError):  # a wake-up may have met the cancelled future first and thrown it out
+                waiters.remove(future)
         raise
 
 

@@ -7,6 +7,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 
+Task = asyncio.Task[None]
+"""A started piece of work; ``cancel`` withdraws it."""
+
+
 class TaskScope:
     """Tasks that live no longer than their owner.
 
@@ -15,7 +19,7 @@ class TaskScope:
     """
 
     def __init__(self, on_error: Callable[[Exception], None], *, limit: int = 64) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}  # in the order they were started, and so they are cancelled
         self._on_error = on_error
         self._limit = limit
         self._closed = False
@@ -29,12 +33,12 @@ class TaskScope:
             work.close()
             raise RuntimeError(f"cannot start {name}: the scope is {'closed' if self._closed else 'full'}")
         task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._done)
         return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if task.cancelled():
             return
         error = task.exception()
@@ -58,11 +62,11 @@ class Signal:
     """Something that happens again and again: ``notify`` wakes everybody who waits now."""
 
     def __init__(self) -> None:
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters: dict[asyncio.Future[None], None] = {}  # a set would wake them in no stated order
 
     def notify(self) -> None:
-        """Wake all waiters."""
-        waiters, self._waiters = self._waiters, set()
+        """Wake all waiters, in the order they came."""
+        waiters, self._waiters = self._waiters, {}
         for future in waiters:
             if not future.done():
                 future.set_result(None)
@@ -70,17 +74,43 @@ class Signal:
     async def wait(self) -> None:
         """Wait for the next ``notify``."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.add(future)
+        self._waiters[future] = None
         try:
             await future
         finally:
-            self._waiters.discard(future)
+            self._waiters.pop(future, None)
 
 
 async def first_within(work: Coroutine[Any, Any, Any], seconds: float) -> bool:
-    """Await ``work`` for at most ``seconds``; tell whether it finished (else it is cancelled)."""
+    """Await ``work`` for at most ``seconds``; tell whether it finished (else it is cancelled).
+
+    Errors of ``work`` pass through, a TimeoutError of its own included.
+    """
     try:
-        await asyncio.wait_for(work, seconds)
+        async with asyncio.timeout(seconds) as limit:
+            await work
     except TimeoutError:
+        if not limit.expired():
+            raise
         return False
     return True
+
+
+class Gate:
+    """Closed until it is opened, once; ``wait`` passes when it is open."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def open(self) -> None:
+        """Let everybody pass. Idempotent."""
+        self._event.set()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether waiting would pass at once."""
+        return self._event.is_set()
+
+    async def wait(self) -> None:
+        """Wait until the gate is open."""
+        await self._event.wait()

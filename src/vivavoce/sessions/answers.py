@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vivavoce.contracts.events import TranscriptUpdated
 from vivavoce.sessions import turn_messages as m
-from vivavoce.sessions.mouth import Mouth, Reply
+from vivavoce.sessions.mouth import Mouth, Question, Reply
 from vivavoce.sessions.orders import Orders
 from vivavoce.sessions.user_turn import UserTurn
 from vivavoce.text.matching import normalised
@@ -28,7 +28,7 @@ class Answers:
             return
         self.withdraw(turn)
         if turn.discarded < self._max_discarded:
-            self._mouth.prepare(turn.number, turn.revision, text, key, speculative=True)
+            self._mouth.prepare(_question(turn, text, key), speculative=True)
 
     def withdraw(self, turn: UserTurn) -> None:
         """What was prepared answers something else than what was said."""
@@ -42,13 +42,13 @@ class Answers:
         reply = self._mouth.held
         if reply is None or reply.key != key:
             self._mouth.discard()
-            reply = self._mouth.prepare(turn.number, turn.revision, text, key, speculative=False)
+            reply = self._mouth.prepare(_question(turn, text, key), speculative=False)
         self._record(reply, text, turn.replaces)
         self._mouth.release(now, turn.speech_end, turn.wait)
 
     def answer_typed(self, number: int, text: str, now: int) -> None:
         """A typed turn is over as it comes."""
-        reply = self._mouth.prepare(number, 1, text, normalised(text), speculative=False)
+        reply = self._mouth.prepare(Question(number, 1, text, normalised(text)), speculative=False)
         self._record(reply, text, None)
         self._mouth.release(now, now, 0.0)
 
@@ -60,3 +60,7 @@ class Answers:
     def _record(self, reply: Reply, text: str, replaces: int | None) -> None:
         self._orders.give(m.Notify(TranscriptUpdated(reply.stamp, text, True)))
         self._orders.give(m.RecordUser(reply.stamp, text, replaces))
+
+
+def _question(turn: UserTurn, text: str, key: str) -> Question:
+    return Question(turn.number, turn.revision, text, key, turn.replaces)

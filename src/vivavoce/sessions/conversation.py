@@ -1,29 +1,22 @@
-"""The driver of a conversation: it executes what the turn machine commands."""
+"""One spoken conversation, as the doors see it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from vivavoce.contracts.audio import SAMPLE_WIDTH
+from vivavoce.contracts.errors import InvalidAudio, InvalidText, UnknownName
+from vivavoce.contracts.events import SettingsChanged
 from vivavoce.contracts.ports import AudioSink, Clock, EventListener
 from vivavoce.contracts.speech import Message
-from vivavoce.sessions.options import ConversationOptions, Mode
-from vivavoce.sessions.ports import ProviderKind, SessionPorts
+from vivavoce.sessions import turn_messages as m
+from vivavoce.sessions.driver import TurnDriver
+from vivavoce.sessions.microphone import AudioStatistics
+from vivavoce.sessions.options import MODES, ConversationOptions, Mode
+from vivavoce.sessions.ports import PROVIDER_KINDS, ProviderKind, SessionPorts
 
+__all__ = ["AudioStatistics", "Conversation"]
 
-@dataclass(frozen=True, slots=True)
-class AudioStatistics:
-    """What came in over a session's microphone. Levels are dBFS, times are seconds."""
-
-    frames: int = 0
-    bytes: int = 0
-    seconds: float = 0.0
-    level: float = -96.0
-    peak: float = -96.0
-    clipped: int = 0
-    gaps: int = 0
-    gap_seconds: float = 0.0
-    jitter: float = 0.0
-    dropped: int = 0
+MAX_TEXT = 5_000
+"""Characters of a typed turn."""
 
 
 class Conversation:
@@ -42,61 +35,121 @@ class Conversation:
         clock: Clock,
     ) -> None:
         self.session = session
+        self._ports = ports
+        self._options = options
+        self._driver = TurnDriver(session, ports, options, sink, listener, clock)
 
     async def start(self) -> None:
-        """Open voice activity detection; greet if configured."""
-        raise NotImplementedError
+        """Open voice activity detection; greet if configured. Raises UnknownName, Unavailable, Overloaded."""
+        if self._options.language not in self._ports.languages:
+            raise _unknown("language", self._options.language, self._ports.languages)
+        self._driver.listening.start()
+        self._driver.listening.push_to_talk = self._options.mode == "push_to_talk"
+        self._grade_speculation()
+        if self._options.greeting:
+            self.announce(self._options.greeting)
 
     async def close(self) -> None:
         """End everything this session owns. Idempotent."""
-        raise NotImplementedError
+        await self._driver.close()
 
     def hear(self, pcm: bytes) -> None:
         """Take microphone audio (HEARING PCM, any even length)."""
-        raise NotImplementedError
+        if not pcm or len(pcm) % SAMPLE_WIDTH:
+            raise InvalidAudio(f"audio of {len(pcm)} bytes: send a positive even number of bytes, 16 bits a sample")
+        self._driver.listening.hear(pcm)
 
     def commit(self) -> None:
         """The user's turn is over, now."""
-        raise NotImplementedError
+        self._driver.listening.end_voice()
+        self._driver.tell(m.CommitAsked(self._driver.now))
 
     def interrupt(self) -> None:
         """Cut the reply, if there is one."""
-        raise NotImplementedError
+        self._driver.tell(m.InterruptAsked(self._driver.now))
 
     def type(self, text: str) -> None:
         """A typed turn of the user. Raises InvalidText."""
-        raise NotImplementedError
+        text = text.strip()
+        if not 1 <= len(text) <= MAX_TEXT:
+            raise InvalidText(f"a text has 1 to {MAX_TEXT} characters, this one has {len(text)}")
+        self._driver.tell(m.Typed(self._driver.now, text))
+
+    def announce(self, text: str) -> None:
+        """Say this as soon as nobody speaks."""
+        self._driver.tell(m.Announced(self._driver.now, text))
 
     def played(self, generation: int, samples: int) -> None:
         """The ear has heard the first ``samples`` samples of ``generation``. Stale or absurd reports are clamped."""
-        raise NotImplementedError
+        self._driver.replies.played(generation, samples)
 
     def set_language(self, language: str) -> None:
         """Raises UnknownName."""
-        raise NotImplementedError
+        if language not in self._ports.languages:
+            raise _unknown("language", language, self._ports.languages)
+        self._driver.settings.language = language
+        self._driver.tell(m.Changed(self._driver.now, language=language))
+        self._driver.emit(SettingsChanged("language", language))
 
     def set_voice(self, voice: str) -> None:
         """Raises UnknownName."""
-        raise NotImplementedError
+        voices = [v.id for v in self._ports.tts.get(self._driver.settings.tts).capabilities.voices]
+        if voice and voices and voice not in voices:
+            raise _unknown("voice", voice, voices)
+        self._driver.settings.voice = voice
+        self._driver.emit(SettingsChanged("voice", voice))
 
     def set_mode(self, mode: Mode) -> None:
-        """How turns end from now on."""
-        raise NotImplementedError
+        """How turns end from now on. Raises UnknownName."""
+        if mode not in MODES:
+            raise _unknown("mode", mode, MODES)
+        self._driver.listening.push_to_talk = mode == "push_to_talk"
+        self._driver.listening.end_voice()
+        self._driver.tell(m.Changed(self._driver.now, mode=mode))
+        self._driver.emit(SettingsChanged("mode", mode))
 
     def set_provider(self, kind: ProviderKind, name: str) -> None:
         """Use another port from the next utterance on. Raises UnknownName."""
-        raise NotImplementedError
+        if kind not in PROVIDER_KINDS:
+            raise _unknown("kind of provider", kind, PROVIDER_KINDS)
+        self._ports.choice(kind).get(name)
+        setattr(self._driver.settings, kind, name)
+        if kind == "tts":
+            self._driver.settings.voice = ""
+        self._grade_speculation()
+        self._driver.emit(SettingsChanged(kind, name))
 
     def reset(self) -> None:
         """Forget the conversation: cut the reply, discard the turn, clear history."""
-        raise NotImplementedError
+        self._driver.listening.end_voice()
+        self._driver.tell(m.ResetAsked(self._driver.now))
+        self._driver.history.clear()
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody speaks or a reply is under way."""
+        return self._driver.busy
 
     @property
     def statistics(self) -> AudioStatistics:
         """Microphone statistics so far."""
-        raise NotImplementedError
+        return self._driver.listening.statistics
 
     @property
     def history(self) -> tuple[Message, ...]:
         """What was said and heard."""
-        raise NotImplementedError
+        return self._driver.history.messages
+
+    def _grade_speculation(self) -> None:
+        """Prepare replies ahead of the decision only where the policy allows discarding work."""
+        policy = self._options.reply.speculation
+        settings = self._driver.settings
+        llm, tts = self._ports.llm.get(settings.llm), self._ports.tts.get(settings.tts)
+        metered = llm.capabilities.metered or tts.capabilities.metered
+        allowed = policy == "always" or (policy == "local" and not metered)
+        self._driver.tell(m.Changed(self._driver.now, speculate=allowed))
+
+
+def _unknown(what: str, name: object, known: object) -> UnknownName:
+    names = ", ".join(str(item) for item in known) if isinstance(known, tuple | list) else str(known)
+    return UnknownName(f"no {what} {name!r} here; there is {names or 'none'}", code=f"unknown_{what.split()[-1]}")

@@ -16,6 +16,9 @@ from vivavoce.text.completeness import completeness
 SCORE_PATIENCE = 0.3
 """Seconds of silence after which the turn detector is no longer waited for."""
 
+WORTH_PREPARING = 0.5
+"""Completeness of a partial reading from which on it is likely enough to be the final one."""
+
 DiscardReason = Literal["noise", "backchannel", "echo", "empty", "reset"]
 
 
@@ -101,6 +104,10 @@ class Ear:
         """Have the turn detector judge this pause."""
         if self._scoring and not turn.scored:
             self._orders.give(m.ScoreTurn(turn.number, turn.revision, turn.speech_end))
+
+    def looks_complete(self, turn: UserTurn) -> bool:
+        """Whether the words so far, not yet final, are worth preparing a reply to."""
+        return completeness(turn.text, self.language) >= WORTH_PREPARING
 
     def wait_is_over(self, turn: UserTurn, now: int) -> bool:
         """Grade the wait by what is known now; set the timer for its end, or tell that it has passed."""

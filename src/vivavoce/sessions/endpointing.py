@@ -62,10 +62,10 @@ def wait(evidence: Evidence, options: EndpointingOptions) -> float:
         return options.fixed_silence
     probability = likelihood(evidence)
     doubt = min(1.0, max(0.0, (CONFIDENT - probability) / (CONFIDENT - DOUBTFUL)))
-    seconds = options.min_wait + (options.max_wait - options.min_wait) * doubt**CURVE
+    seconds = options.min_wait + (options.max_wait - options.min_wait) * math.pow(doubt, CURVE)
     if evidence.usual_pause is not None and doubt > 0:
         seconds = max(seconds, min(1.0, 2 * doubt) * PAUSE_MARGIN * evidence.usual_pause)
-    seconds = max(seconds * 2.0 ** (1 - 2 * options.eagerness), HINT_FLOOR[evidence.hint])
+    seconds = max(seconds * math.pow(2, 1 - 2 * options.eagerness), HINT_FLOOR[evidence.hint])
     return min(options.max_wait, max(options.min_wait, seconds))
 
 

@@ -31,6 +31,17 @@ ReplyEvent = ReplyBegan | ReplySounded | ReplyActed | ReplyFinished | ReplyFaile
 REPLY_EVENTS = (ReplyBegan, ReplySounded, ReplyActed, ReplyFinished, ReplyFailed, Played)
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be answered. ``key`` is the normalised text."""
+
+    turn: int
+    revision: int
+    text: str
+    key: str
+    replaces: int | None = None
+
+
 @dataclass(slots=True)
 class Reply:
     """One generation. ``key`` is the normalised user text it answers; ``fallback`` that it is the last resort."""
@@ -68,10 +79,10 @@ class Mouth:
         """The reply that may be heard."""
         return self.reply if self.reply is not None and self.reply.released else None
 
-    def prepare(self, turn: int, revision: int, text: str, key: str, *, speculative: bool) -> Reply:
-        """Begin a reply to ``text``."""
-        reply = self._begin(turn, revision, key)
-        self._orders.give(Prepare(reply.stamp, text, speculative))
+    def prepare(self, question: Question, *, speculative: bool) -> Reply:
+        """Begin a reply."""
+        reply = self._begin(question.turn, question.revision, question.key)
+        self._orders.give(Prepare(reply.stamp, question.text, speculative, question.replaces))
         return reply
 
     def speak(self, turn: int, revision: int, text: str, *, fallback: bool = False) -> Reply:

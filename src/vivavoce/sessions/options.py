@@ -58,6 +58,7 @@ class BargeInOptions:
     """Speech over a reply: pause at once, then decide."""
 
     enabled: bool = True
+    """Whether speech may interrupt a reply at all."""
     decide_after: float = 0.5
     """Latest decision after the onset."""
     min_voiced: float = 0.2
@@ -75,6 +76,7 @@ class ReplyOptions:
     """How replies are prepared, paced and bounded."""
 
     speculation: Speculation = "local"
+    """Prepare replies before the turn is judged over: always, only where nothing is metered, or never."""
     max_discarded: int = 4
     """Discarded revisions a turn; then no more speculation in it."""
     max_prepared: float = 10.0
@@ -104,10 +106,13 @@ class WatchdogOptions:
     idle: float | None = None
     """Prompt an idle user after this long."""
     idle_prompt: str = "Are you still there?"
+    """What an idle user is asked."""
     max_turn: float = 60.0
     """Longest turn of the user; then it is committed."""
     fallback: str = "Sorry, I could not answer that just now."
+    """What is said in place of a reply that did not come."""
     max_session: float = 4 * 3600.0
+    """Longest conversation; then it is ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +120,21 @@ class ConversationOptions:
     """One conversation."""
 
     language: str = "en"
+    """What is spoken, as a BCP 47 tag; clients may choose another."""
     mode: Mode = "auto"
+    """How turns end: by graded endpointing, or only by ``commit``."""
     hint: Hint = "none"
+    """What the speaker is expected to say; digits and spelling wait longer."""
     instructions: str = ""
+    """System prompt for the language model."""
     voice: str = ""
+    """Voice of the replies; empty is the default of the engine."""
     speed: float = field(default=1.0, metadata={"min": 0.25, "max": 4})
+    """Pace of the replies; 1 is the voice's own."""
     greeting: str = ""
+    """Said when a conversation starts; empty is silence."""
+    acknowledged: bool = False
+    """Whether the client reports what it has played; else it is reckoned by the clock."""
     max_history: int = 100
     """Messages kept for the language model."""
     endpointing: EndpointingOptions = field(default_factory=EndpointingOptions)
@@ -135,6 +149,7 @@ class SessionOptions:
     """All sessions of a server."""
 
     max_sessions: int = field(default=200, metadata={"min": 1})
+    """Conversations at one time; beyond it a new one is refused with a reason."""
     drain: float = 5.0
     """Seconds given to replies in progress when the server stops."""
     conversation: ConversationOptions = field(default_factory=ConversationOptions)

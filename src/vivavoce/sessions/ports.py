@@ -50,3 +50,13 @@ class SessionPorts:
     turn: TurnDetector | None = None
     languages: tuple[str, ...] = field(default=("en",))
     """Languages sessions may choose."""
+
+    def choice(self, kind: ProviderKind) -> Choice[SpeechToText] | Choice[LanguageModel] | Choice[TextToSpeech]:
+        """The ports of one kind."""
+        match kind:
+            case "stt":
+                return self.stt
+            case "llm":
+                return self.llm
+            case "tts":
+                return self.tts

@@ -242,11 +242,15 @@ class ScoreTurn:
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """Prepare a reply to ``text`` and hold its audio. ``speculative``: nothing with side effects may happen."""
+    """Prepare a reply to ``text`` and hold its audio; nothing with side effects may happen before its release.
+
+    The turn ``replaces`` is part of this one. ``speculative`` tells that the turn is not judged over yet.
+    """
 
     stamp: Stamp
     text: str
     speculative: bool
+    replaces: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,8 @@ class TurnMachine:
         elif turn.phase is Phase.COMMITTED:
             self._end_turn_if_read(turn)
         elif turn.phase is Phase.PAUSING:
-            self._answers.prepare(turn)
+            if not turn.unread or self._ear.looks_complete(turn):
+                self._answers.prepare(turn)
             self._grade(turn)
 
     def _scored(self, event: m.Scored) -> None:

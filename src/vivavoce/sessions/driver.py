@@ -1,0 +1,182 @@
+"""Executes what the turn machine commands and tells it what comes of it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from vivavoce.contracts.errors import InternalError, VivavoceError
+from vivavoce.contracts.events import SessionEvent, SessionFailed, SettingsChanged, SpeechStarted, SpeechStopped
+from vivavoce.contracts.ports import AudioSink, Clock, EventListener
+from vivavoce.contracts.speech import Message, TranscriptionOptions
+from vivavoce.flow.tasks import TaskScope
+from vivavoce.sessions import turn_messages as m
+from vivavoce.sessions.history import History
+from vivavoce.sessions.listening import Listening
+from vivavoce.sessions.options import ConversationOptions
+from vivavoce.sessions.ports import SessionPorts
+from vivavoce.sessions.replies import Replies, SessionParts
+from vivavoce.sessions.settings import Settings
+from vivavoce.sessions.tools import SessionTools
+from vivavoce.sessions.turns import TurnMachine
+from vivavoce.sessions.waterfalls import WaterfallTimes
+
+MAX_TASKS = 32
+"""Tasks of one session: transcriptions, scores, and two for a reply."""
+
+
+class TurnDriver:
+    """The imperative shell around one turn machine: events in order, timers, tasks."""
+
+    def __init__(
+        self,
+        session: str,
+        ports: SessionPorts,
+        options: ConversationOptions,
+        sink: AudioSink,
+        listener: EventListener,
+        clock: Clock,
+    ) -> None:
+        self._session = session
+        self._ports = ports
+        self._listener = listener
+        self._clock = clock
+        self._scope = TaskScope(self._task_failed, limit=MAX_TASKS)
+        self._machine = TurnMachine(options, scoring=ports.turn is not None)
+        self._events: deque[m.Event] = deque()
+        self._telling = False
+        self._timers: dict[m.Timer, Callable[[], None]] = {}
+        self._closed = False
+        self.settings = Settings(options.language, options.voice, options.speed)
+        self.history = History(options.max_history)
+        self._tools = SessionTools(self.settings, self._announce, self._changed, clock)
+        self.listening = Listening(self, ports.vad, ports.turn, options.activity, clock, self._scope)
+        parts = SessionParts(ports, options, self.settings, self.history, self._tools, sink, clock, self._scope)
+        self.replies = Replies(self, parts)
+        self._execute: dict[type, Callable[[Any], None]] = {
+            m.OpenSegment: self._open_segment,
+            m.FinishSegment: lambda c: self.listening.finish_segment(c.segment),
+            m.CancelSegment: lambda c: self.listening.cancel_segment(c.segment),
+            m.ScoreTurn: lambda c: self.listening.score(c.turn, c.revision),
+            m.Prepare: self.replies.prepare,
+            m.Speak: self.replies.speak,
+            m.Release: self.replies.release,
+            m.Discard: lambda c: self.replies.drop(),
+            m.Pause: self.replies.pause,
+            m.Resume: self.replies.resume,
+            m.Cut: self.replies.cut,
+            m.Complete: self.replies.complete,
+            m.RecordUser: self._record_user,
+            m.SetTimer: self._set_timer,
+            m.Notify: lambda c: self._notify(c.event),
+        }
+
+    def tell(self, event: m.Event) -> None:
+        """Hand an event to the machine and execute its commands, in order even where one leads to another."""
+        if self._closed:
+            return
+        self._events.append(event)
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            while self._events:
+                upcoming = self._events.popleft()
+                self._note(upcoming)
+                for command in self._machine.handle(upcoming):
+                    self._execute[type(command)](command)
+        finally:
+            self._telling = False
+
+    @property
+    def now(self) -> int:
+        """Session time in samples."""
+        return self.listening.microphone.now
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody speaks or something is awaited."""
+        return not self._machine.idle
+
+    def emit(self, event: SessionEvent) -> None:
+        """Tell the client."""
+        self._listener(event)
+
+    def trouble(self, error: VivavoceError) -> None:
+        """Something went wrong; the session lives on."""
+        self.emit(SessionFailed(self.replies.stamp, error.code, error.message, error.retryable))
+
+    def recently_spoken(self) -> str:
+        """What the reply has said in the last seconds, empty when there is none."""
+        return self.replies.recently_spoken()
+
+    async def close(self) -> None:
+        """End everything. Idempotent."""
+        self._closed = True
+        for cancel in self._timers.values():
+            cancel()
+        self._timers.clear()
+        self._tools.close()
+        self.replies.drop()
+        self.listening.close()
+        await self._scope.close()
+
+    # --- commands -----------------------------------------------------------------------------------------------------
+
+    def _open_segment(self, command: m.OpenSegment) -> None:
+        options = TranscriptionOptions(self.settings.language, self._session)
+        stt = self._ports.stt.get(self.settings.stt)
+        self.listening.open_segment(command.segment, command.start, stt, options)
+
+    def _record_user(self, command: m.RecordUser) -> None:
+        message = Message("user", command.text)
+        if command.replaces is None:
+            self.history.add(command.stamp.turn, message)
+        else:
+            self.history.replace(command.replaces, command.stamp.turn, message)
+
+    def _set_timer(self, command: m.SetTimer) -> None:
+        cancel = self._timers.pop(command.name, None)
+        if cancel is not None:
+            cancel()
+        if command.due is None:
+            return
+        due, name, number = command.due, command.name, command.number
+        seconds = self.listening.microphone.time_of(due) - self._clock.now()
+
+        def fire() -> None:
+            self._timers.pop(name, None)
+            self.tell(m.TimerFired(max(self.now, due), name, number))
+
+        self._timers[name] = self._clock.call_later(seconds, fire)
+
+    def _notify(self, event: SessionEvent) -> None:
+        if isinstance(event, SpeechStarted):
+            self.replies.times = WaterfallTimes()
+        elif isinstance(event, SpeechStopped):
+            self.replies.times.pause(self.listening.microphone.time_of(event.at), self._clock.now())
+        self.emit(event)
+
+    def _note(self, event: m.Event) -> None:
+        """Times of what is not told to anybody else."""
+        if isinstance(event, m.Read):
+            self.replies.times.transcript = self._clock.now()
+        elif isinstance(event, m.Scored):
+            self.replies.times.turn_scored = self._clock.now()
+
+    # --- what the session does of its own accord ----------------------------------------------------------------------
+
+    def _announce(self, text: str) -> None:
+        self.tell(m.Announced(self.now, text))
+
+    def _changed(self, name: str, value: str) -> None:
+        self.replies.settings_changed()
+        self.emit(SettingsChanged(name, value))
+
+    def _task_failed(self, error: Exception) -> None:
+        self.trouble(
+            error
+            if isinstance(error, VivavoceError)
+            else InternalError(f"a task of the session failed: {error!r}", cause=error)
+        )

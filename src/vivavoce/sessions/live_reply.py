@@ -1,0 +1,160 @@
+"""One generation of a reply while it lives: its making, and once released its playback."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from vivavoce.contracts.audio import Stamp
+from vivavoce.contracts.errors import VivavoceError
+from vivavoce.contracts.ports import AudioSink, Clock, TextToSpeech
+from vivavoce.contracts.speech import SynthesisOptions
+from vivavoce.flow.tasks import Gate, TaskScope
+from vivavoce.sessions.options import ConversationOptions
+from vivavoce.sessions.playback import Playback
+from vivavoce.sessions.speaking import Speaking
+from vivavoce.sessions.waterfalls import News, WaterfallTimes
+
+RECENT = 400
+"""Characters of the reply compared with what is heard over it."""
+
+
+class LiveReplyOwner(Protocol):
+    """Who is told how a reply comes along. ``generation`` tells a stale one apart."""
+
+    def reply_wrote(self, stamp: Stamp, text: str) -> None:
+        """Text of a reply that may be heard."""
+
+    def reply_news(self, generation: int, news: News) -> None:
+        """Something happened for the first time."""
+
+    def reply_finished(self, generation: int, samples: int) -> None:
+        """All audio is there."""
+
+    def reply_failed(self, generation: int, error: Exception) -> None:
+        """Nothing (more) will come."""
+
+    def reply_played(self, generation: int, samples: int) -> None:
+        """The ear has heard so much, by the clock's estimate."""
+
+    def trouble(self, error: VivavoceError) -> None:
+        """Something went wrong that the client should know of."""
+
+
+class LiveReply:
+    """One generation: its making, and once released its playback."""
+
+    def __init__(
+        self,
+        owner: LiveReplyOwner,
+        stamp: Stamp,
+        sink: AudioSink,
+        clock: Clock,
+        options: ConversationOptions,
+        times: WaterfallTimes,
+    ) -> None:
+        self.stamp = stamp
+        self.committed = Gate()
+        self.playback: Playback | None = None
+        self._owner = owner
+        self._sink = sink
+        self._clock = clock
+        self._options = options
+        self._unsaid: list[str] = []
+        self._began = self._sounded = self._sent = False
+        self._speaking: Speaking | None = None
+        self.times = times
+        self._volume = 1.0
+
+    def start(
+        self, scope: TaskScope, text: AsyncIterator[str], voices: Sequence[TextToSpeech], synthesis: SynthesisOptions
+    ) -> None:
+        """Begin writing and speaking, unheard."""
+        patience = self._options.watchdogs.first_audio
+        self._speaking = Speaking(voices, synthesis, self._options.reply, patience, self._clock, self)
+        self._speaking.start(scope, text, f"reply {self.stamp.generation}")
+
+    def release(self) -> None:
+        """It may be heard."""
+        assert self._speaking is not None
+        self.committed.open()
+        self._speaking.allow_hearing()
+        report = None if self._options.acknowledged else self._estimated
+        self.playback = Playback(self.stamp, self._speaking, self._sink, self._clock, self._options.reply, report)
+        self.playback.volume = self._volume
+        if self._unsaid:
+            self._owner.reply_wrote(self.stamp, "".join(self._unsaid))
+            self._unsaid.clear()
+        self._pump()
+
+    def set_volume(self, volume: float) -> None:
+        """From the next frame on."""
+        self._volume = volume
+        if self.playback is not None:
+            self.playback.volume = volume
+
+    def cancel(self) -> None:
+        """Nothing more of it is made or heard. Idempotent."""
+        if self._speaking is not None:
+            self._speaking.cancel()
+        if self.playback is not None:
+            self.playback.cut()
+
+    def _estimated(self, samples: int) -> None:
+        self._owner.reply_played(self.stamp.generation, samples)
+
+    def _pump(self) -> None:
+        if self.playback is not None:
+            self.playback.pump()
+            if not self._sent and self.playback.sent:
+                self._sent = True
+                self._owner.reply_news(self.stamp.generation, "first_sent")
+
+    @property
+    def written(self) -> str:
+        """All text so far."""
+        return self._speaking.plan.written if self._speaking else ""
+
+    def heard(self, samples: int) -> str:
+        """The words in the first ``samples`` samples."""
+        return self._speaking.plan.heard(samples) if self._speaking else ""
+
+    def recently_spoken(self) -> str:
+        """The last words that were sent to the ear."""
+        return self.heard(self.playback.sent)[-RECENT:] if self.playback and self.playback.sent else ""
+
+    # --- SpeakingListener ---------------------------------------------------------------------------------------------
+
+    def wrote(self, text: str) -> None:
+        """See SpeakingListener."""
+        if not self._began:
+            self._began = True
+            self._owner.reply_news(self.stamp.generation, "first_token")
+        if self.playback is None:
+            self._unsaid.append(text)
+        else:
+            self._owner.reply_wrote(self.stamp, text)
+
+    def sentence_ready(self) -> None:
+        """See SpeakingListener."""
+        self._owner.reply_news(self.stamp.generation, "first_sentence")
+
+    def audio_ready(self) -> None:
+        """See SpeakingListener."""
+        if not self._sounded:
+            self._sounded = True
+            self._owner.reply_news(self.stamp.generation, "first_audio")
+        self._pump()
+
+    def all_ready(self, samples: int) -> None:
+        """See SpeakingListener."""
+        self._pump()
+        self._owner.reply_finished(self.stamp.generation, samples)
+
+    def failed(self, error: Exception) -> None:
+        """See SpeakingListener."""
+        self._owner.reply_failed(self.stamp.generation, error)
+
+    def trouble(self, error: VivavoceError) -> None:
+        """See SpeakingListener."""
+        self._owner.trouble(error)

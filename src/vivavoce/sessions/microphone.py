@@ -1,0 +1,135 @@
+"""The microphone side of a session: where its stream stands, its last seconds, its statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vivavoce.audio.ring import SampleRing
+from vivavoce.contracts.audio import HEARING, AudioChunk
+from vivavoce.contracts.ports import Clock
+
+GAP = 0.25
+"""Seconds without audio after which the stream is taken to have stopped and session time to have gone on without it."""
+LOOK_BACK = 8.0
+"""Seconds kept for pre-roll and for the turn detector."""
+LOUDEST, LOWEST = b"\xff\x7f", b"\x00\x80"
+JITTER_WEIGHT = 1 / 16
+"""Weight of the newest deviation in the running jitter (RFC 3550 §6.4.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioStatistics:
+    """What came in over a session's microphone. Levels are dBFS, times are seconds.
+
+    ``clipped`` counts frames with samples at full scale; ``jitter`` is the smoothed deviation of arrival from audio time.
+    """
+
+    frames: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    level: float = -96.0
+    peak: float = -96.0
+    clipped: int = 0
+    gaps: int = 0
+    gap_seconds: float = 0.0
+    jitter: float = 0.0
+    dropped: int = 0
+
+
+class Microphone:
+    """Gives each chunk its sample offset.
+
+    Session time is where the stream stands, carried on by the clock between chunks.
+    """
+
+    __slots__ = (
+        "_arrived",
+        "_bytes",
+        "_clipped",
+        "_clock",
+        "_frames",
+        "_gap_samples",
+        "_gaps",
+        "_jitter",
+        "_level",
+        "_peak",
+        "_ring",
+        "dropped",
+        "position",
+    )
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ring = SampleRing(LOOK_BACK, HEARING.rate)
+        self._arrived = clock.now()
+        self._frames = self._bytes = self._clipped = self._gaps = self._gap_samples = 0
+        self._jitter = 0.0
+        self._level = self._peak = -96.0
+        self.position = 0
+        self.dropped = 0
+
+    def take(self, pcm: bytes) -> AudioChunk:
+        """The next audio of the stream, placed."""
+        now = self._clock.now()
+        elapsed = now - self._arrived
+        chunk_seconds = len(pcm) / (2 * HEARING.rate)
+        if elapsed > max(GAP, 2 * chunk_seconds):
+            self._skip(HEARING.samples(elapsed - chunk_seconds))
+        elif self._frames:
+            self._jitter += (abs(elapsed - chunk_seconds) - self._jitter) * JITTER_WEIGHT
+        self._arrived = now
+        chunk = AudioChunk(pcm, HEARING, self.position)
+        self._ring.append(pcm)
+        self.position = chunk.end
+        self._frames += 1
+        self._bytes += len(pcm)
+        if LOUDEST in pcm or LOWEST in pcm:
+            self._clipped += 1
+        return chunk
+
+    def _skip(self, samples: int) -> None:
+        if self._frames:
+            self._gaps += 1
+            self._gap_samples += samples
+        self.position += samples
+        self._ring.clear(self.position)
+
+    def note_level(self, level: float) -> None:
+        """The level of a frame, as measured where its voice was detected."""
+        self._level += (level - self._level) * 0.2
+        self._peak = max(self._peak, level)
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since audio last came."""
+        return self._clock.now() - self._arrived
+
+    @property
+    def now(self) -> int:
+        """Session time."""
+        return self.position + HEARING.samples(self._clock.now() - self._arrived)
+
+    def time_of(self, sample: int) -> float:
+        """Clock time at which ``sample`` was spoken."""
+        return self._arrived - HEARING.seconds(self.position - sample)
+
+    def read(self, start: int, end: int) -> AudioChunk:
+        """What is still kept of ``start`` to ``end``."""
+        first = max(start, self._ring.start)
+        return AudioChunk(self._ring.read(first, end), HEARING, first)
+
+    @property
+    def statistics(self) -> AudioStatistics:
+        """So far."""
+        return AudioStatistics(
+            frames=self._frames,
+            bytes=self._bytes,
+            seconds=self._bytes / (2 * HEARING.rate),
+            level=round(self._level, 1),
+            peak=round(self._peak, 1),
+            clipped=self._clipped,
+            gaps=self._gaps,
+            gap_seconds=HEARING.seconds(self._gap_samples),
+            jitter=self._jitter,
+            dropped=self.dropped,
+        )

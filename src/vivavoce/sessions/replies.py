@@ -1,0 +1,237 @@
+"""The speaking half of a conversation: what the turn machine commands of replies is done here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from vivavoce.contracts.audio import Stamp
+from vivavoce.contracts.errors import VivavoceError
+from vivavoce.contracts.events import (
+    ReplyInterrupted,
+    ReplyPaused,
+    ReplyResumed,
+    ReplyStarted,
+    ReplyText,
+    ResponseCompleted,
+    SessionEvent,
+    ToolUsed,
+)
+from vivavoce.contracts.ports import AudioSink, Clock, TextToSpeech
+from vivavoce.contracts.speech import LanguageOptions, Message, SynthesisOptions, ToolCall
+from vivavoce.flow.tasks import TaskScope
+from vivavoce.sessions import turn_messages as m
+from vivavoce.sessions.history import History
+from vivavoce.sessions.live_reply import LiveReply
+from vivavoce.sessions.options import ConversationOptions
+from vivavoce.sessions.ports import SessionPorts
+from vivavoce.sessions.settings import Settings
+from vivavoce.sessions.thinking import ToolRunner, think
+from vivavoce.sessions.waterfalls import News, WaterfallTimes
+from vivavoce.text.prompts import default_instructions
+
+
+class RepliesOwner(Protocol):
+    """Who the events are for."""
+
+    @property
+    def now(self) -> int:
+        """Session time in samples."""
+
+    def tell(self, event: m.Event) -> None:
+        """An event for the turn machine."""
+
+    def emit(self, event: SessionEvent) -> None:
+        """An event for the client."""
+
+    def trouble(self, error: VivavoceError) -> None:
+        """Something went wrong that the client should know of."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """What a session is made of."""
+
+    ports: SessionPorts
+    options: ConversationOptions
+    settings: Settings
+    history: History
+    tools: ToolRunner
+    sink: AudioSink
+    clock: Clock
+    scope: TaskScope
+
+
+class Replies:
+    """At most one reply at a time: made, held, heard, recorded. ``times`` are those of the turn that is going on."""
+
+    def __init__(self, owner: RepliesOwner, parts: SessionParts) -> None:
+        self._owner = owner
+        self._parts = parts
+        self._reply: LiveReply | None = None
+        self.times = WaterfallTimes()
+
+    @property
+    def stamp(self) -> Stamp:
+        """Of the reply there is, or zeros."""
+        return self._reply.stamp if self._reply else Stamp(0, 0, 0)
+
+    def recently_spoken(self) -> str:
+        """What the reply has said in the last seconds, empty when there is none."""
+        return self._reply.recently_spoken() if self._reply else ""
+
+    def settings_changed(self) -> None:
+        """The volume holds for the reply that is being heard, too."""
+        if self._reply is not None:
+            self._reply.set_volume(self._parts.settings.volume)
+
+    def played(self, generation: int, samples: int) -> None:
+        """The client says how much it has played."""
+        reply = self._reply
+        if reply is not None and reply.playback is not None and reply.stamp.generation == generation:
+            self.reply_played(generation, reply.playback.acknowledged(max(0, samples)))
+
+    def prepare(self, command: m.Prepare) -> None:
+        reply = self._begin(command.stamp)
+        reply.times.speculated = command.speculative
+        instructions = self._parts.options.instructions or default_instructions(self._parts.settings.language)
+        past = self._parts.history.before(command.stamp.turn if command.replaces is None else command.replaces)
+        messages = History.for_model(instructions, past, command.text)
+        model = self._parts.ports.llm.get(self._parts.settings.llm)
+        language = LanguageOptions(self._parts.settings.language)
+
+        def record(call: ToolCall, result: str, request: Message, answer: Message) -> None:
+            self._tool_used(command.stamp, call, result, request, answer)
+
+        text = think(model, messages, language, self._parts.tools, reply.committed, record)
+        self._start(reply, text)
+
+    def speak(self, command: m.Speak) -> None:
+        self._start(self._begin(command.stamp), _these_words(command.text))
+
+    def _begin(self, stamp: Stamp) -> LiveReply:
+        self.times.prepare()
+        reply = LiveReply(self, stamp, self._parts.sink, self._parts.clock, self._parts.options, self.times)
+        reply.set_volume(self._parts.settings.volume)
+        self._reply = reply
+        return reply
+
+    def _start(self, reply: LiveReply, text: AsyncIterator[str]) -> None:
+        synthesis = SynthesisOptions(
+            self._parts.settings.voice,
+            self._parts.settings.language,
+            self._parts.sink.format.rate,
+            self._parts.settings.speed,
+        )
+        reply.start(self._parts.scope, text, self._voices(), synthesis)
+
+    def _voices(self) -> list[TextToSpeech]:
+        """The chosen voice, then the others that speak the language."""
+        chosen = self._parts.ports.tts.get(self._parts.settings.tts)
+        language = self._parts.settings.language.split("-")[0]
+        others = [
+            voice
+            for voice in self._parts.ports.tts.ports.values()
+            if voice is not chosen and _speaks(voice.capabilities.languages, language)
+        ]
+        return [chosen, *others]
+
+    def release(self, command: m.Release) -> None:
+        reply = self._reply
+        if reply is None:
+            return
+        now = self._parts.clock.now()
+        reply.times.decision, reply.times.wait = now, command.wait
+        self.times = WaterfallTimes()
+        self._owner.emit(ReplyStarted(command.stamp))
+        reply.release()
+
+    def drop(self) -> None:
+        if self._reply is not None:
+            self._reply.cancel()
+            self._reply = None
+
+    def pause(self, command: m.Pause) -> None:
+        if self._reply is not None and self._reply.playback is not None:
+            self._reply.playback.pause()
+        self._owner.emit(ReplyPaused(command.stamp))
+
+    def resume(self, command: m.Resume) -> None:
+        self._owner.emit(ReplyResumed(command.stamp, command.played, command.reason))
+        if self._reply is not None and self._reply.playback is not None:
+            self._reply.playback.resume()
+
+    def cut(self, command: m.Cut) -> None:
+        heard = self._reply.heard(command.played) if self._reply else ""
+        times = self._reply.times if self._reply else self.times
+        self.drop()
+        self._owner.emit(ReplyInterrupted(command.stamp, command.played, heard, command.reason))
+        if command.recorded:
+            self._record_reply(command.stamp, heard, times, interrupted=True)
+
+    def complete(self, command: m.Complete) -> None:
+        reply = self._reply
+        if reply is None:
+            return
+        self._reply = None
+        if reply.playback is not None:
+            reply.playback.stop()
+        self._record_reply(command.stamp, reply.written.strip(), reply.times, interrupted=False)
+
+    def _record_reply(self, stamp: Stamp, heard: str, times: WaterfallTimes, *, interrupted: bool) -> None:
+        times.finished = self._parts.clock.now()
+        if heard:
+            self._parts.history.add(stamp.turn, Message("assistant", heard, interrupted=interrupted))
+        self._owner.emit(ResponseCompleted(stamp, heard, interrupted, times.finish()))
+
+    def _tool_used(self, stamp: Stamp, call: ToolCall, result: str, request: Message, answer: Message) -> None:
+        self._parts.history.add(stamp.turn, request)
+        self._parts.history.add(stamp.turn, answer)
+        if any(tool.name == call.name and tool.side_effects for tool in self._parts.tools.offered):
+            self._owner.tell(m.ReplyActed(self._owner.now, stamp.generation))
+        self._owner.emit(ToolUsed(stamp, call.name, call.arguments, result))
+
+    # --- LiveReplyOwner -----------------------------------------------------------------------------------------------
+
+    def trouble(self, error: VivavoceError) -> None:
+        """See LiveReplyOwner."""
+        self._owner.trouble(error)
+
+    def reply_wrote(self, stamp: Stamp, text: str) -> None:
+        """See LiveReplyOwner."""
+        self._owner.emit(ReplyText(stamp, text))
+
+    def reply_news(self, generation: int, news: News) -> None:
+        """See LiveReplyOwner."""
+        reply = self._reply
+        if reply is None or reply.stamp.generation != generation:
+            return
+        reply.times.note(news, self._parts.clock.now())
+        if news == "first_token":
+            self._owner.tell(m.ReplyBegan(self._owner.now, generation))
+        elif news == "first_audio":
+            self._owner.tell(m.ReplySounded(self._owner.now, generation))
+
+    def reply_finished(self, generation: int, samples: int) -> None:
+        """See LiveReplyOwner."""
+        self._owner.tell(m.ReplyFinished(self._owner.now, generation, samples))
+
+    def reply_failed(self, generation: int, error: Exception) -> None:
+        """See LiveReplyOwner."""
+        self._owner.tell(m.ReplyFailed(self._owner.now, generation))
+
+    def reply_played(self, generation: int, samples: int) -> None:
+        """See LiveReplyOwner."""
+        reply = self._reply
+        if reply is not None and samples > 0:
+            reply.times.note("first_played", self._parts.clock.now())
+        self._owner.tell(m.Played(self._owner.now, generation, samples))
+
+
+async def _these_words(text: str) -> AsyncIterator[str]:
+    yield text
+
+
+def _speaks(languages: tuple[str, ...], language: str) -> bool:
+    return not languages or any(tag.split("-")[0] == language for tag in languages)
