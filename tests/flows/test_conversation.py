@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.flows.score import LONG_REPLY, Stage
-
 from vivavoce.contracts.events import (
     ReplyInterrupted,
     ReplyPaused,

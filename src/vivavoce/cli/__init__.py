@@ -3,4 +3,6 @@
 
 def main() -> None:
     """Entry point of the `vivavoce` command."""
-    raise SystemExit("not built yet")
+    from vivavoce.cli.root import app
+
+    app()

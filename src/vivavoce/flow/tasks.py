@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-
 Task = asyncio.Task[None]
 """A started piece of work; ``cancel`` withdraws it."""
 

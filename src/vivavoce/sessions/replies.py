@@ -70,6 +70,7 @@ class Replies:
         self._owner = owner
         self._parts = parts
         self._reply: LiveReply | None = None
+        self._dropped: LiveReply | None = None
         self.times = WaterfallTimes()
 
     @property
@@ -111,8 +112,9 @@ class Replies:
         self._start(self._begin(command.stamp), _these_words(command.text))
 
     def _begin(self, stamp: Stamp) -> LiveReply:
-        self.times.prepare()
-        reply = LiveReply(self, stamp, self._parts.sink, self._parts.clock, self._parts.options, self.times)
+        times = self._times_of(stamp)
+        times.prepare()
+        reply = LiveReply(self, stamp, self._parts.sink, self._parts.clock, self._parts.options, times)
         reply.set_volume(self._parts.settings.volume)
         self._reply = reply
         return reply
@@ -127,30 +129,38 @@ class Replies:
         reply.start(self._parts.scope, text, self._voices(), synthesis)
 
     def _voices(self) -> list[TextToSpeech]:
-        """The chosen voice, then the others that speak the language."""
-        chosen = self._parts.ports.tts.get(self._parts.settings.tts)
+        """The chosen voice, then the others that speak the language; a voice that does not speak it comes last."""
         language = self._parts.settings.language.split("-")[0]
-        others = [
-            voice
-            for voice in self._parts.ports.tts.ports.values()
-            if voice is not chosen and _speaks(voice.capabilities.languages, language)
-        ]
-        return [chosen, *others]
+        chosen = self._parts.ports.tts.get(self._parts.settings.tts)
+        voices = [chosen, *(voice for voice in self._parts.ports.tts.ports.values() if voice is not chosen)]
+        return sorted(
+            (voice for voice in voices if voice is chosen or _speaks(voice.capabilities.languages, language)),
+            key=lambda voice: not _speaks(voice.capabilities.languages, language),
+        )
 
     def release(self, command: m.Release) -> None:
         reply = self._reply
         if reply is None:
             return
         now = self._parts.clock.now()
-        reply.times.decision, reply.times.wait = now, command.wait
+        if reply.times.decision is None:
+            reply.times.decision, reply.times.wait = now, command.wait
         self.times = WaterfallTimes()
         self._owner.emit(ReplyStarted(command.stamp))
         reply.release()
 
     def drop(self) -> None:
+        """See Discard."""
         if self._reply is not None:
             self._reply.cancel()
-            self._reply = None
+            self._dropped, self._reply = self._reply, None
+
+    def _times_of(self, stamp: Stamp) -> WaterfallTimes:
+        """A second attempt at a reply that was released already counts from where the first one did."""
+        dropped = self._dropped
+        if dropped is not None and dropped.stamp.turn == stamp.turn and dropped.times.decision is not None:
+            return dropped.times
+        return self.times
 
     def pause(self, command: m.Pause) -> None:
         if self._reply is not None and self._reply.playback is not None:

@@ -16,7 +16,7 @@ from vivavoce.contracts.ports import Clock, Synthesis, TextToSpeech
 from vivavoce.contracts.speech import SynthesisOptions
 from vivavoce.flow.tasks import Signal, Task, TaskScope
 from vivavoce.sessions.options import ReplyOptions
-from vivavoce.sessions.speech_plan import PlannedSegment, SpeechPlan
+from vivavoce.sessions.speech_plan import BETWEEN, PlannedSegment, SpeechPlan
 from vivavoce.text.segmentation import Segmenter
 from vivavoce.text.speakable import speakable
 
@@ -183,7 +183,7 @@ class Speaking:
         if self.plan.spoken_until >= segment.spoken_start:
             self._progress_at = self._clock.now()
         assert self._synthesis is not None
-        self._synthesis.send(segment.spoken.text)
+        self._synthesis.send(segment.spoken.text + BETWEEN)
         self._synthesis.flush()
         self._watch()
 

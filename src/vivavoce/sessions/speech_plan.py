@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from vivavoce.contracts.speech import SpokenAudio
 from vivavoce.text.speakable import Speakable
 
+BETWEEN = " "
+"""What separates two segments in the text given to synthesis."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedSegment:
@@ -52,7 +55,7 @@ class SpeechPlan:
         self._written_length += len(written)
         if not spoken.text:
             return None
-        self._spoken_length += len(spoken.text)
+        self._spoken_length += len(spoken.text) + len(BETWEEN)
         self._segments.append(segment)
         return segment
 

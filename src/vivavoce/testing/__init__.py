@@ -1,5 +1,3 @@
-"""Scripted STT.
-
-LLM and TTS, a silent voice, a fake clock and a loopback door, which enter by the same door as real ones.
-Nothing in src imports it.
+"""Scripted ports, a silent voice, a virtual clock and a loopback ear, which enter by the same door as real ones; nothing in
+`src` imports it.
 """

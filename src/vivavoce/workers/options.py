@@ -15,8 +15,11 @@ class EngineOptions:
     """One engine: its kind, its name as ``workers.child`` knows it, and its settings (paths, threads, …)."""
 
     kind: EngineKind
+    """What it is for."""
     name: str
+    """Which engine."""
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    """Its own settings, such as paths and threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +27,32 @@ class WorkerOptions:
     """One group of equal processes that run the same engines."""
 
     name: str
+    """Name of the group, for logs and status."""
     engines: tuple[EngineOptions, ...]
-    processes: int = 1
+    """What each of its processes loads."""
+    processes: int = field(default=1, metadata={"min": 1})
+    """How many processes share the jobs of this group."""
     prewarm: bool = True
     """Start and load at server start; otherwise with the first job."""
     idle_unload: float | None = None
     """Seconds without a job after which the process is ended (and started again with the next job)."""
-    max_jobs: int = 64
+    max_jobs: int = field(default=64, metadata={"min": 1})
     """Jobs side by side per process."""
+    max_streams: int = field(default=512, metadata={"min": 1})
+    """Voice activity streams per process, over which a group refuses more."""
     max_waiting: int = 128
     """Jobs waiting for a place, over all processes; beyond it Overloaded."""
     job_deadline: float = 120.0
-    heartbeat: float = 2.0
+    """Longest time a job may take behind its last input (or, for speech, behind the last audio read); then it fails."""
+    heartbeat: float = field(default=2.0, metadata={"min": 0.1})
     """Seconds between heartbeats; three missed ones kill the process."""
     load_deadline: float = 60.0
+    """Longest time to load the engines; then the process is restarted."""
     max_memory: int = 0
     """Resident MB above which a process is recycled when its jobs are done; 0 is never."""
     restart_delay: float = 0.2
     """First back-off after a crash; doubles up to ``restart_delay_max`` and falls back after a minute without one."""
     restart_delay_max: float = 30.0
+    """Longest back-off after a crash."""
     poison_limit: int = 3
     """Crashes in a row, without one finished job between, after which the group refuses jobs until the next probe."""

@@ -1,1 +1,0 @@
-"""Builds the object graph; the only room that knows every room."""

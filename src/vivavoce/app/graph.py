@@ -1,0 +1,101 @@
+"""From settings to live parts: worker processes, ports, sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
+from typing import Any, TypeVar
+
+from vivavoce.app.engines import OFF, worker_groups
+from vivavoce.config.settings import Settings
+from vivavoce.contracts.errors import ConfigurationError
+from vivavoce.contracts.ports import Clock
+from vivavoce.flow.clock import SystemClock
+from vivavoce.sessions.ports import Choice, SessionPorts
+from vivavoce.workers.options import EngineKind
+from vivavoce.workers.pool import WorkerPool, WorkerStatus
+
+T = TypeVar("T")
+
+KINDS: tuple[EngineKind, ...] = ("stt", "tts", "llm", "vad", "turn")
+PLUGINS = "vivavoce.ports"
+"""Entry-point group of ports from outside: ``open(kind, name, settings)``. ``serve --dev`` takes the scripted ones."""
+SCRIPTED = "scripted"
+
+
+class Parts:
+    """Ports and the processes behind them."""
+
+    def __init__(self, ports: SessionPorts, pool: WorkerPool, clock: Clock) -> None:
+        self.ports = ports
+        self.pool = pool
+        self.clock = clock
+
+    async def start(self) -> None:
+        """Start and load what is used by default; what fails to load says so when it is used and in the status."""
+        await self.pool.start()
+
+    async def close(self) -> None:
+        """End all processes."""
+        await self.pool.close(grace=1.0)
+
+    def workers(self) -> Sequence[WorkerStatus]:
+        """How the processes are."""
+        return self.pool.status()
+
+
+def parts_of(settings: Settings, kinds: tuple[EngineKind, ...] | None = None) -> Parts:
+    """Build, but do not start. ``kinds`` limits which engines are wanted. Raises ConfigurationError."""
+    clock = SystemClock()
+    wanted = kinds or KINDS
+    plugins = _plugins(settings)
+    local = tuple(kind for kind in wanted if kind not in plugins)
+    groups = settings.workers or worker_groups(settings, local)
+    pool = WorkerPool(groups, clock)
+    names = {kind: [e.name for group in groups for e in group.engines if e.kind == kind] for kind in local}
+
+    def choice(kind: EngineKind, port: Callable[[str], T]) -> Choice[T]:
+        if kind in plugins:
+            return Choice(kind, {settings_name(settings, kind): plugins[kind]})
+        return Choice(kind, {name: port(name) for name in names.get(kind, ())})
+
+    vad = choice("vad", pool.voice_activity)
+    turn = choice("turn", pool.turn_detector)
+    ports = SessionPorts(
+        stt=choice("stt", pool.speech_to_text),
+        llm=choice("llm", pool.language_model),
+        tts=choice("tts", pool.text_to_speech),
+        vad=vad.get() if vad.ports else _NoDetector(),
+        turn=turn.get() if turn.ports else None,
+    )
+    return Parts(ports, pool, clock)
+
+
+def settings_name(settings: Settings, kind: EngineKind) -> str:
+    """What the configuration calls the engine of a kind."""
+    return SCRIPTED if settings.dev else str(getattr(settings.engines, kind))
+
+
+def _plugins(settings: Settings) -> dict[EngineKind, Any]:
+    """Ports that come from outside: all of them in development, else those named in ``engines`` by their entry point."""
+    doors = {point.name: point for point in entry_points(group=PLUGINS)}
+    found: dict[EngineKind, Any] = {}
+    for kind in KINDS:
+        name = settings_name(settings, kind)
+        if name in doors and name != OFF:
+            found[kind] = doors[name].load()(kind, name, {})
+    if settings.dev and SCRIPTED not in doors:
+        raise ConfigurationError("the scripted engines are not installed; install the package again (./setup.sh)")
+    return found
+
+
+class _NoDetector:
+    """Stands where no voice activity is wanted."""
+
+    @property
+    def capabilities(self) -> Any:
+        raise ConfigurationError("this command was built without voice activity detection")
+
+    def open(self, on_result: Any, on_error: Any) -> Any:
+        """See VoiceActivityDetector."""
+        raise ConfigurationError("this command was built without voice activity detection")

@@ -1,0 +1,146 @@
+"""The server: parts, sessions and doors put together, started and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.resources
+import logging
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import ChangeReload
+
+from vivavoce.app.graph import Parts, parts_of
+from vivavoce.app.loop import new_event_loop
+from vivavoce.config.settings import Settings
+from vivavoce.observe.loop_lag import LoopLag
+from vivavoce.observe.metrics import Metrics
+from vivavoce.sessions.registry import Sessions
+from vivavoce.transports.http import handler as http
+from vivavoce.transports.http.page import Page
+from vivavoce.transports.http.schemas import State, WorkerStatus
+from vivavoce.transports.options import check_binding
+from vivavoce.transports.server import Server, listen
+from vivavoce.transports.ws import handler as ws
+
+_logger = logging.getLogger("vivavoce")
+
+
+class Running:
+    """What the HTTP door asks about the server as a whole."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._started: float | None = None
+        self.state: State = "starting"
+
+    def started(self) -> None:
+        """Everything is loaded."""
+        self._started = self._parts.clock.now()
+        self.state = "ok"
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the start."""
+        return 0.0 if self._started is None else self._parts.clock.now() - self._started
+
+    def workers(self) -> Sequence[WorkerStatus]:
+        """How the processes are."""
+        return [
+            WorkerStatus(
+                group=worker.group,
+                engines=list(worker.engines),
+                pid=worker.pid,
+                state=worker.state,
+                jobs=worker.jobs,
+                waiting=worker.waiting,
+                restarts=worker.restarts,
+                memory_mb=worker.memory,
+            )
+            for worker in self._parts.workers()
+        ]
+
+
+class Application:
+    """The object graph of one server."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.parts = parts_of(settings)
+        self.sessions = Sessions(self.parts.ports, settings.sessions, self.parts.clock)
+        self.metrics = Metrics()
+        self._running = Running(self.parts)
+        self._lag = LoopLag(self.parts.clock, lambda seconds: self.metrics.observe("loop_lag", seconds))
+        self.door = ws.WebSocketDoor(self.sessions, settings.server, self.parts.clock, self.metrics)
+        self.metrics.gauge("sessions", lambda: len(self.sessions))
+        self.metrics.gauge("connections", lambda: self.door.connections)
+        self.asgi = self._doors()
+
+    def _doors(self) -> FastAPI:
+        app = http.application(lifespan=self._lifespan)
+        web = Path(str(importlib.resources.files("vivavoce") / "web"))
+        http.install(app, http.Behind(self.sessions, self._running, self.metrics, self._settings.server, Page(web)))
+        ws.install(app, self.door)
+        return app
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _app: Any) -> AsyncIterator[None]:
+        try:
+            await self.parts.start()
+            self._lag.start()
+            self._running.started()
+            _logger.info("ready")
+            yield
+        finally:
+            self._lag.stop()
+            await self.parts.close()
+
+    async def drain(self) -> None:
+        """Let replies in progress end, say goodbye."""
+        await self.door.drain(self._settings.sessions.drain)
+
+
+def serve(settings: Settings) -> int:
+    """Run until a signal says stop; return the exit code. Raises ConfigurationError."""
+    check_binding(settings.server)
+    with listen(settings.server) as listener:
+        host = settings.server.host
+        address = f"[{host}]" if ":" in host else host
+        sys.stderr.write(f"Vivavoce listens on http://{address}:{settings.server.port} (Ctrl+C stops it)\n")
+        return _serve_reloading(settings, listener) if settings.dev else _serve_once(settings, [listener])
+
+
+def _serve_once(settings: Settings, sockets: list[socket.socket]) -> int:
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=settings.logging.level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    application = Application(settings)
+    server = Server(application.asgi, settings.server, application.drain, log_config=None)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(server.serve(sockets=sockets))
+    return 0 if server.started else 1
+
+
+def _serve_reloading(settings: Settings, listener: socket.socket) -> int:
+    """Serve from a child process that is started again whenever a source file changes."""
+    config = uvicorn.Config("", reload=True, reload_dirs=[str(Path(__file__).parent.parent)], log_config=None)
+    ChangeReload(config, _Child(settings), [listener]).run()
+    return 0
+
+
+class _Child:
+    """What the reloading parent starts; it travels to a fresh process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def __call__(self, sockets: list[socket.socket] | None) -> None:
+        _serve_once(self._settings, sockets or [])

@@ -1,0 +1,143 @@
+"""What `vivavoce doctor` looks at. Nothing here imports an engine: packages are found, not loaded."""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from vivavoce.cli.playback import find_player
+from vivavoce.contracts.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from vivavoce.config.settings import Settings
+
+MIN_FREE = 200_000_000
+"""Bytes free under which a model may not fit."""
+
+Status = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding; ``mend`` is the command or step that helps."""
+
+    name: str
+    status: Status
+    detail: str
+    mend: str = ""
+
+
+def everything(config: Path | None, assignments: list[str] | None) -> list[Check]:
+    """Every check, in reading order."""
+    from vivavoce.services.models import directory
+
+    settings, findings = _configuration(config, assignments)
+    models = directory(settings.models_dir)
+    return [
+        _python(),
+        _machine(),
+        *findings,
+        *_engines(models),
+        *_models(models),
+        _disk(models),
+        _port(settings.server.host, settings.server.port),
+        _page(),
+        _sound(),
+    ]
+
+
+def _python() -> Check:
+    return Check("python", "ok", f"{platform.python_version()} at {sys.executable}")
+
+
+def _machine() -> Check:
+    cores = os.cpu_count() or 1
+    detail = f"{platform.system()} {platform.machine()}, {cores} cores"
+    if platform.system() == "Windows":
+        return Check("machine", "warn", f"{detail}; only Linux is tested", "use Linux, or the Linux subsystem of Windows")
+    return Check("machine", "ok", detail)
+
+
+def _configuration(config: Path | None, assignments: list[str] | None) -> tuple[Settings, list[Check]]:
+    """The settings (defaults where they are wrong) and what is wrong with them."""
+    from vivavoce.cli.options import load
+    from vivavoce.config.settings import Settings
+
+    try:
+        loaded = load(config, assignments)
+    except ConfigurationError as error:
+        mend = "correct that place; `vivavoce config explain KEY` says what is allowed"
+        return Settings(), [Check("configuration", "fail", text, mend) for text in error.message.splitlines()]
+    files = ", ".join(str(place.path) for place in loaded.files) or "defaults, no file"
+    return loaded.settings, [Check("configuration", "ok", files)]
+
+
+def _engines(models: Path) -> Iterator[Check]:
+    """For each purpose its engines; it fails only where none is left."""
+    from vivavoce.app.engines import BUILTIN, CATALOGUE, OPTIONAL, PURPOSES, lacking, mending
+
+    for kind, purpose in PURPOSES.items():
+        usable = 0
+        for engine in (engine for engine in CATALOGUE if engine.kind == kind):
+            lack = lacking(engine, models)
+            usable += not lack
+            if lack:
+                yield Check(engine.name, "warn", f"{purpose}: {lack} is missing", mending(engine, lack))
+            else:
+                yield Check(engine.name, "ok", f"{purpose}; {engine.licence}")
+        if not usable and kind not in OPTIONAL:
+            yield Check(purpose, "fail", "no engine can be used", BUILTIN)
+
+
+def _models(models: Path) -> Iterator[Check]:
+    """The models that are here, with their licences; missing ones are told by the engines that want them."""
+    from vivavoce.services.model_catalogue import CATALOGUE
+    from vivavoce.services.models import locate
+
+    for entry in CATALOGUE.values():
+        path = locate(entry, models)
+        if path is not None:
+            yield Check(f"model {entry.name}", "ok", f"{entry.licence}; {path}")
+
+
+def _disk(models: Path) -> Check:
+    place = next(folder for folder in (models, *models.parents) if folder.is_dir())
+    free = shutil.disk_usage(place).free
+    if free < MIN_FREE:
+        return Check("disk", "warn", f"{free / 1e6:.0f} MB free at {place}", "make room, or set models_dir elsewhere")
+    if not os.access(place, os.W_OK):
+        return Check("disk", "warn", f"{place} is not writable", "set models_dir to a folder of yours")
+    return Check("disk", "ok", f"{free / 1e9:.1f} GB free at {place}")
+
+
+def _port(host: str, port: int) -> Check:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return Check("port", "warn", f"{host}:{port}: {reason}", "stop the server that runs there, or set server.port")
+    return Check("port", "ok", f"{host}:{port} is free")
+
+
+def _page() -> Check:
+    if (importlib.resources.files("vivavoce") / "web" / "index.html").is_file():
+        return Check("web page", "ok", "installed")
+    return Check("web page", "warn", "its built files are missing", "install the package again, or build web/")
+
+
+def _sound() -> Check:
+    player = find_player()
+    if player is None:
+        return Check("speaker", "warn", "no command to play sound", "apt-get install alsa-utils (or write files with -o)")
+    return Check("speaker", "ok", player[0])

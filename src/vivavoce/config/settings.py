@@ -1,0 +1,66 @@
+"""The whole configuration: the options of every room in one tree, and the few settings that belong to none of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from vivavoce.sessions.options import SessionOptions
+from vivavoce.transports.options import ServerOptions
+from vivavoce.workers.options import WorkerOptions
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoices:
+    """Which engine serves each purpose. ``auto`` takes the best one that is installed; ``vivavoce doctor`` names it."""
+
+    stt: str = "auto"
+    """Speech to text, for example `pocketsphinx`."""
+    tts: str = "auto"
+    """Text to speech, for example `espeak` or `flite`."""
+    llm: str = "auto"
+    """What answers, for example `commands`, the built-in command agent."""
+    vad: str = "auto"
+    """Voice activity detection, for example `silero`."""
+    turn: str = "auto"
+    """End-of-turn detection by sound, for example `smart_turn`; `off` leaves it to the words alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingOptions:
+    """What the server writes to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important message that is written."""
+    format: Literal["text", "json"] = "text"
+    """One line for people, or one JSON object a line for machines."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyOptions:
+    """What may be written down of what was said. Audio is never written."""
+
+    log_text: bool = False
+    """Whether transcripts and replies may appear in the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be configured."""
+
+    dev: bool = False
+    """Development: scripted engines in place of real ones, and a reload when a source file changes."""
+    models_dir: str = ""
+    """Folder of model files; empty is `~/.local/share/vivavoce/models`."""
+    server: ServerOptions = field(default_factory=ServerOptions)
+    """The doors: where the server listens and what it accepts."""
+    sessions: SessionOptions = field(default_factory=SessionOptions)
+    """Conversations: limits, endpointing, barge-in, replies."""
+    engines: EngineChoices = field(default_factory=EngineChoices)
+    """Which engine serves each purpose."""
+    workers: tuple[WorkerOptions, ...] = ()
+    """Worker groups; empty builds them from `engines`. A list given here takes the place of them all."""
+    logging: LoggingOptions = field(default_factory=LoggingOptions)
+    """What the server writes to standard error."""
+    privacy: PrivacyOptions = field(default_factory=PrivacyOptions)
+    """What may be written down of what was said."""

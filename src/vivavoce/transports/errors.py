@@ -1,0 +1,41 @@
+"""The error tree in HTTP's language, for every door that answers with a status."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from vivavoce.contracts import errors
+from vivavoce.contracts.errors import VivavoceError
+
+STATUSES: tuple[tuple[type[VivavoceError], int], ...] = (
+    (errors.InvalidRequest, 400),
+    (errors.NotAllowed, 403),
+    (errors.LimitExceeded, 429),
+    (errors.Overloaded, 503),
+    (errors.Cancelled, 499),
+    (errors.DeadlineExceeded, 504),
+    (errors.ProviderFailed, 502),
+    (errors.Unavailable, 503),
+)
+"""First match wins; everything else is 500."""
+
+
+def status_of(error: VivavoceError) -> int:
+    """The HTTP status of an error."""
+    return next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
+
+
+def body_of(error: VivavoceError) -> dict[str, dict[str, object]]:
+    """The JSON body of an error."""
+    return {"error": {"code": error.code, "message": error.message, "retryable": error.retryable}}
+
+
+def headers_of(error: VivavoceError) -> dict[str, str]:
+    """``Retry-After`` where it is known, in whole seconds."""
+    return {} if error.retry_after is None else {"retry-after": str(math.ceil(error.retry_after))}
+
+
+def encoded(error: VivavoceError) -> bytes:
+    """The body as bytes, for doors that write raw ASGI."""
+    return json.dumps(body_of(error)).encode()

@@ -1,0 +1,47 @@
+"""The HTTP door as a document, made from the code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vivavoce.flow.clock import SystemClock
+from vivavoce.sessions.options import SessionOptions
+from vivavoce.sessions.ports import Choice, SessionPorts
+from vivavoce.sessions.registry import Sessions
+from vivavoce.transports.http.handler import Behind, application, install
+from vivavoce.transports.http.page import Page
+from vivavoce.transports.http.schemas import State, WorkerStatus
+from vivavoce.transports.options import ServerOptions
+
+
+class _Nothing:
+    """Stands for everything behind the door while only the door is described."""
+
+    state: State = "ok"
+    uptime = 0.0
+
+    def workers(self) -> Sequence[WorkerStatus]:
+        return ()
+
+    def snapshot(self) -> Mapping[str, Any]:
+        return {}
+
+
+def openapi_text() -> str:
+    """``docs/reference/openapi.json``; the version is left out, so that a release does not change it."""
+    nothing: Any = _Nothing()
+    ports = SessionPorts(Choice("stt", {}), Choice("llm", {}), Choice("tts", {}), vad=nothing)
+    sessions = Sessions(ports, SessionOptions(), SystemClock())
+    app = application()
+    install(app, Behind(sessions, nothing, nothing, ServerOptions(), Page(Path("/nonexistent"))))
+    document = app.openapi()
+    document["info"]["version"] = "0"
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(openapi_text())

@@ -1,0 +1,185 @@
+"""The HTTP door: health, status, configuration, metrics, the page and its documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.middleware.cors import CORSMiddleware
+
+from vivavoce import __version__
+from vivavoce.sessions.registry import Sessions
+from vivavoce.transports.guard import Guard
+from vivavoce.transports.http import problems
+from vivavoce.transports.http.page import Page
+from vivavoce.transports.http.schemas import (
+    ClientConfig,
+    ClientLimits,
+    ErrorBody,
+    Formats,
+    Health,
+    MetricsReport,
+    ProviderNames,
+    SessionStatus,
+    State,
+    Status,
+    WorkerStatus,
+)
+from vivavoce.transports.offer import offer_of
+from vivavoce.transports.options import MAX_AUDIO_MESSAGE, MAX_TEXT, PROTOCOL_VERSION, WEBSOCKET_PATH, ServerOptions
+
+_Answers = dict[int | str, dict[str, Any]]
+_ERRORS: _Answers = {403: {"model": ErrorBody, "description": "A foreign Host or Origin."}}
+_NOT_READY: _Answers = {503: {"model": Health, "description": "Starting or stopping."}, **_ERRORS}
+
+
+class StatusProvider(Protocol):
+    """What the door cannot know: how the server as a whole is doing."""
+
+    @property
+    def state(self) -> State:
+        """``draining`` is also told by the sessions themselves."""
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the start."""
+
+    def workers(self) -> Sequence[WorkerStatus]: ...
+
+
+class MetricsProvider(Protocol):
+    """Numbers about everything: ``counts``, ``latencies`` (each with count, p50, p95, p99, max) and ``gauges``."""
+
+    def snapshot(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What stands behind the door."""
+
+    sessions: Sessions
+    status: StatusProvider
+    metrics: MetricsProvider
+    options: ServerOptions
+    page: Page
+
+
+def install(app: FastAPI, behind: Behind) -> None:
+    """Open the door in an application made by ``application``."""
+    problems.install(app)
+    app.include_router(_machine(behind))
+    app.include_router(_page(behind.page))
+    if behind.options.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=behind.options.allowed_origins, allow_methods=["*"], allow_headers=["*"]
+        )
+    app.add_middleware(problems.GuardMiddleware, guard=Guard(behind.options))
+
+
+def application(**arguments: Any) -> FastAPI:
+    """An application that describes itself without foreign hosts: ``/docs`` is ours, not FastAPI's."""
+    return FastAPI(
+        title="Vivavoce",
+        version=__version__,
+        description="A local-first voice server. The conversation itself is spoken over the WebSocket `/ws/audio`.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        **arguments,
+    )
+
+
+def _machine(behind: Behind) -> APIRouter:
+    routes = APIRouter(tags=["server"])
+    sessions = behind.sessions
+
+    def state() -> State:
+        return "draining" if sessions.draining else behind.status.state
+
+    def health() -> Health:
+        now = state()
+        return Health(status=now, ready=now == "ok", version=__version__)
+
+    @routes.get("/health", responses=_NOT_READY)
+    async def ready(response: Response) -> Health:
+        """Readiness: 200 when the server takes work, 503 while it starts or stops."""
+        answer = health()
+        response.status_code = 200 if answer.ready else 503
+        return answer
+
+    @routes.get("/health/live", responses=_ERRORS)
+    async def live() -> Health:
+        """Liveness: 200 as long as the server answers."""
+        return health()
+
+    @routes.get("/api/status", responses=_ERRORS)
+    async def status() -> Status:
+        """Workers, and sessions with their microphone statistics."""
+        return Status(
+            status=state(),
+            version=__version__,
+            uptime=behind.status.uptime,
+            sessions=[
+                SessionStatus(id=s.id, transport=s.transport, age=s.age, audio=s.conversation.statistics) for s in sessions
+            ],
+            sessions_max=sessions.options.max_sessions,
+            sessions_opened=sessions.opened,
+            workers=list(behind.status.workers()),
+        )
+
+    @routes.get("/api/config", responses=_ERRORS)
+    async def config() -> ClientConfig:
+        """What a client needs to connect."""
+        return client_config(sessions, behind.options)
+
+    @routes.get("/api/metrics", responses=_ERRORS)
+    async def metrics() -> MetricsReport:
+        """Counts, latency percentiles per stage, queue depths, event-loop lag and audio age."""
+        return MetricsReport.model_validate({"uptime": behind.status.uptime, **behind.metrics.snapshot()})
+
+    return routes
+
+
+def client_config(sessions: Sessions, options: ServerOptions) -> ClientConfig:
+    """What a client can choose and must respect."""
+    offer, defaults, limits = offer_of(sessions.ports), sessions.options.conversation, options.sockets
+    return ClientConfig(
+        websocket=WEBSOCKET_PATH,
+        version=PROTOCOL_VERSION,
+        formats=Formats(),
+        language=defaults.language,
+        languages=list(offer.languages),
+        voice=defaults.voice,
+        voices={name: list(voices) for name, voices in offer.voices.items()},
+        providers=ProviderNames(stt=list(offer.stt), llm=list(offer.llm), tts=list(offer.tts)),
+        mode=defaults.mode,
+        modes=list(offer.modes),
+        limits=ClientLimits(
+            audio_message_bytes=(2, MAX_AUDIO_MESSAGE),
+            text_characters=(1, MAX_TEXT),
+            control_messages_per_minute=limits.control_per_minute,
+            played_per_second=limits.played_per_second,
+            audio_speed=limits.audio_speed,
+            audio_burst_seconds=limits.audio_burst,
+        ),
+    )
+
+
+def _page(page: Page) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/")
+    async def index(request: Request) -> Response:
+        return page.answer("index.html", request)
+
+    @routes.get("/docs")
+    async def docs(request: Request) -> Response:
+        return page.answer("docs/index.html", request)
+
+    @routes.get("/{path:path}")
+    async def file(path: str, request: Request) -> Response:
+        return page.answer(path, request)
+
+    return routes

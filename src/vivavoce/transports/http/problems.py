@@ -1,0 +1,69 @@
+"""Every answer that is no success has the same JSON body, whoever refused."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from vivavoce.contracts.errors import InternalError, InvalidRequest, NotAllowed, VivavoceError
+from vivavoce.transports.errors import body_of, headers_of, status_of
+from vivavoce.transports.guard import Guard
+
+_logger = logging.getLogger(__name__)
+
+
+def answer(error: VivavoceError, status: int | None = None, headers: dict[str, str] | None = None) -> Response:
+    """The response of an error; ``status`` where HTTP knows better than the tree."""
+    return JSONResponse(body_of(error), status or status_of(error), {**headers_of(error), **(headers or {})})
+
+
+def install(app: FastAPI) -> None:
+    """Teach an application the error tree."""
+
+    @app.exception_handler(VivavoceError)
+    async def tree(_request: Request, error: VivavoceError) -> Response:
+        return answer(error, 404 if error.code == "not_found" else None)
+
+    @app.exception_handler(HTTPException)
+    async def framework(_request: Request, error: HTTPException) -> Response:
+        status = HTTPStatus(error.status_code)
+        code = "not_found" if status == HTTPStatus.NOT_FOUND else status.name.lower()
+        return answer(
+            InvalidRequest(str(error.detail), code=code, retryable=status.value >= 500),
+            status.value,
+            dict(error.headers or {}),
+        )
+
+    @app.exception_handler(RequestValidationError)
+    async def validation(_request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        return answer(InvalidRequest(f"{place}: {first['msg']}"), 422)
+
+    @app.exception_handler(Exception)
+    async def bug(_request: Request, error: Exception) -> Response:
+        _logger.error("a request failed", exc_info=error)
+        return answer(InternalError("something broke on the server; the log says what", cause=error))
+
+
+class GuardMiddleware:
+    """Foreign hosts and origins get 403 before anything else sees the request. WebSocket doors check for themselves."""
+
+    def __init__(self, app: ASGIApp, guard: Guard) -> None:
+        self._app = app
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                self._guard.check(scope["headers"])
+            except NotAllowed as error:
+                await answer(error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

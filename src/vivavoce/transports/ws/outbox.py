@@ -1,0 +1,132 @@
+"""What waits to be sent to one client: in order, bounded, without stale audio."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from vivavoce.contracts.errors import Overloaded
+from vivavoce.flow.tasks import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The end of a connection: a WebSocket close code and its reason."""
+
+    code: int
+    reason: str
+
+
+Item = str | tuple[int, bytes] | Close
+"""A JSON message; a generation with a binary message of it; or the end."""
+
+
+class Outbox:
+    """One writer takes, everybody else puts without waiting.
+
+    JSON messages never overtake each other. Audio of an ended generation is dropped, and a message that must not wait
+    behind audio (``hurry``) takes all JSON messages before it along to the front. A full outbox raises Overloaded: the
+    session paces itself by what was played, so a full one means a client that does not read.
+    """
+
+    def __init__(self, max_messages: int, max_bytes: int) -> None:
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._items: deque[Item] = deque()
+        self._size = 0
+        self._changed = Signal()
+        self._ended = False
+        self._held = False
+        self._stale = 0
+        self.dropped = 0
+        """Audio messages dropped as stale."""
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def size(self) -> int:
+        """Bytes waiting; JSON counts characters."""
+        return self._size
+
+    def put(self, text: str, *, hurry: bool = False) -> None:
+        """Append a JSON message. Raises Overloaded."""
+        if self._ended:
+            return
+        self._admit(len(text))
+        if hurry and self._items:
+            messages = [item for item in self._items if isinstance(item, str)]
+            audio = [item for item in self._items if not isinstance(item, str)]
+            self._items = deque([*messages, text, *audio])
+        else:
+            self._items.append(text)
+        self._changed.notify()
+
+    def put_audio(self, generation: int, frame: bytes) -> None:
+        """Append a binary message. Raises Overloaded. Stale audio is dropped."""
+        if self._ended:
+            return
+        if generation <= self._stale:
+            self.dropped += 1
+            return
+        self._admit(len(frame))
+        self._items.append((generation, frame))
+        if len(self._items) == 1:
+            self._changed.notify()
+
+    def drop_audio(self, generation: int) -> None:
+        """``generation`` and all older ones are over: drop what is left of them, now and later."""
+        self._stale = max(self._stale, generation)
+        kept = deque(item for item in self._items if not isinstance(item, tuple) or item[0] > self._stale)
+        self.dropped += len(self._items) - len(kept)
+        self._items = kept
+        self._size = sum(_size(item) for item in kept)
+
+    def hold(self) -> None:
+        """Let nothing out until ``release``."""
+        self._held = True
+
+    def release(self, first: str | None = None) -> None:
+        """Let everything out, ``first`` before all that was held."""
+        self._held = False
+        if first is not None and not self._ended:
+            self._items.appendleft(first)
+            self._size += len(first)
+        self._changed.notify()
+
+    def end(self, close: Close, *last: str) -> None:
+        """Drop waiting audio, append ``last`` messages and the end. Idempotent; nothing can be put behind it."""
+        if self._ended:
+            return
+        self._ended = True
+        self._held = False
+        waiting = [item for item in self._items if isinstance(item, str)]
+        self._items = deque([*waiting, *last, close])
+        self._size = sum(_size(item) for item in self._items)
+        self._changed.notify()
+
+    async def wait(self) -> None:
+        """Wait until there is something to ``pop``."""
+        while self._held or not self._items:
+            await self._changed.wait()
+
+    def pop(self) -> Item | None:
+        """The next item, if there is one. The writer takes one at a time, so that later messages can still hurry past."""
+        if self._held or not self._items:
+            return None
+        item = self._items.popleft()
+        self._size -= _size(item)
+        return item
+
+    def _admit(self, size: int) -> None:
+        if len(self._items) >= self._max_messages or self._size + size > self._max_bytes:
+            raise Overloaded(
+                f"the client does not read: {len(self._items)} messages ({self._size} bytes) wait to be sent",
+                code="slow_client",
+                retry_after=1,
+            )
+        self._size += size
+
+
+def _size(item: Item) -> int:
+    return len(item[1]) if isinstance(item, tuple) else len(item) if isinstance(item, str) else 0

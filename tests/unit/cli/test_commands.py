@@ -1,0 +1,198 @@
+"""The command line as a user meets it: output, errors and exit statuses."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from vivavoce import __version__
+from vivavoce.app import engines
+from vivavoce.cli import output
+from vivavoce.cli.root import app
+from vivavoce.contracts import errors
+
+HEAVY = {"fastapi", "starlette", "uvicorn", "numpy", "rich", "pydantic", "yaml", "onnxruntime", "websockets", "vivavoce.app"}
+
+
+@pytest.fixture(autouse=True)
+def empty_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No configuration of this machine reaches the tests."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    return tmp_path
+
+
+def run(*arguments: str, status: int = 0) -> tuple[str, str]:
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == status, (result.stdout, result.stderr, result.exception)
+    return result.stdout, result.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys; from vivavoce.cli.root import app; print(*sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not HEAVY & set(printed.split())
+
+
+@pytest.mark.parametrize("command", ["serve", "talk", "say", "transcribe", "doctor", "config", "models", "version"])
+def test_every_command_has_help(command: str) -> None:
+    assert command in run("--help")[0]
+    assert "Usage:" in run(command, "--help")[0]
+
+
+def test_version() -> None:
+    assert run("version")[0] == run("--version")[0] == f"vivavoce {__version__}\n"
+
+
+def test_the_module_is_the_command() -> None:
+    printed = subprocess.run([sys.executable, "-m", "vivavoce", "version"], capture_output=True, text=True, check=True)
+    assert printed.stdout == f"vivavoce {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [("nonsense",), ("serve", "--prot", "1"), ("say",), ("say", "x", "--speed", "9")])
+def test_wrong_usage_is_2(arguments: tuple[str, ...]) -> None:
+    assert run(*arguments, status=2)[1]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (errors.UnknownName, 2),
+        (errors.InvalidAudio, 2),
+        (errors.ConfigurationError, 3),
+        (errors.EngineMissing, 4),
+        (errors.WorkerLost, 5),
+        (errors.Overloaded, 5),
+        (errors.DeadlineExceeded, 5),
+        (errors.EngineFailed, 1),
+        (errors.InternalError, 1),
+    ],
+)
+def test_exit_status_of_errors(error: type[errors.VivavoceError], status: int) -> None:
+    assert output.exit_code(error("x")) == status
+
+
+def test_every_error_has_an_exit_status() -> None:
+    for error in errors.error_types().values():
+        assert 1 <= output.exit_code(error("x")) <= 5
+
+
+def test_a_wrong_configuration_is_3_with_its_line(empty_machine: Path) -> None:
+    (empty_machine / "vivavoce.yaml").write_text("dev: true\nserver:\n  prot: 1\n")
+    printed, said = run("config", "show", status=3)
+    assert printed == ""
+    assert said == f"error: {empty_machine}/vivavoce.yaml:3: unknown key 'prot' in 'server'; did you mean 'port'?\n"
+
+
+def test_debug_shows_where(empty_machine: Path) -> None:
+    assert "Traceback" not in run("config", "show", "--set", "x", status=3)[1]
+    assert "Traceback" in run("--debug", "config", "show", "--set", "x", status=3)[1]
+
+
+def test_show_with_origin_and_json(empty_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIVAVOCE_SERVER__PORT", "9001")
+    lines = run("config", "show", "--origin", "--set", "dev=true")[0].splitlines()
+    assert any(line.split() == ["port:", "9001", "#", "VIVAVOCE_SERVER__PORT"] for line in lines)
+    assert any(line.split() == ["dev:", "true", "#", "--set", "dev"] for line in lines)
+    shown = json.loads(run("config", "show", "--json")[0])
+    assert shown["settings"]["server"]["port"] == 9001
+    assert shown["origins"]["server.port"] == {"layer": "environment", "source": "VIVAVOCE_SERVER__PORT", "line": None}
+
+
+def test_path_says_which_files_are_read(empty_machine: Path) -> None:
+    (empty_machine / ".vivavoce.toml").write_text("")
+    found = {place["path"]: place["exists"] for place in json.loads(run("config", "path", "--json")[0])}
+    assert found[str(empty_machine / ".vivavoce.toml")] is True
+    assert found[str(empty_machine / "vivavoce.yaml")] is False
+    assert f"project  read  {empty_machine / '.vivavoce.toml'}" in run("config", "path")[0]
+
+
+def test_check_a_file(empty_machine: Path) -> None:
+    (empty_machine / "good.yaml").write_text("server: {port: 1}")
+    (empty_machine / "bad.toml").write_text("[server]\nport = 0\n")
+    assert run("config", "check", "good.yaml")[0] == "good.yaml: ok\n"
+    assert "bad.toml:2: server.port must be 1 to 65535, not 0" in run("config", "check", "bad.toml", status=3)[1]
+    assert "No such file" in run("config", "check", "absent.yaml", status=3)[1]
+
+
+def test_explain() -> None:
+    printed = run("config", "explain", "sessions.conversation.speed")[0]
+    assert "0.25 to 4" in printed
+    assert "VIVAVOCE_SESSIONS__CONVERSATION__SPEED" in printed
+    assert "did you mean server.port" in run("config", "explain", "server.prot", status=2)[1]
+    assert {row["key"] for row in json.loads(run("config", "explain", "logging", "--json")[0])} == {
+        "logging.level",
+        "logging.format",
+    }
+
+
+def test_models_are_listed_with_licence_and_absence(empty_machine: Path) -> None:
+    listed = json.loads(run("models", "list", "--json", "--set", "models_dir=here")[0])
+    assert listed["directory"] == str(empty_machine / "here")
+    assert all(row["licence"] for row in listed["models"])
+    assert "there are" in run("models", "pull", "nonsense", status=2)[1]
+    assert "was not there" in run("models", "remove", "smart-turn", "--set", "models_dir=here")[0]
+
+
+def test_doctor_tells_what_is_wrong_and_how_to_mend_it(empty_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without = engines.EngineEntry("absent", "stt", "MIT", ("no_such_package",), mend="install absent")
+    monkeypatch.setattr(engines, "CATALOGUE", (without,))
+    found = json.loads(run("doctor", "--json", "--set", "models_dir=m", status=1)[0])
+    by_name = {check["name"]: check for check in found["checks"]}
+    assert found["ok"] is False
+    assert by_name["absent"] == {
+        "name": "absent",
+        "status": "warn",
+        "detail": "speech to text: the package no_such_package is missing",
+        "mend": "install absent",
+    }
+    assert {name for name, check in by_name.items() if check["status"] == "fail"} == {
+        "speech to text",
+        "text to speech",
+        "answers",
+        "voice activity",
+    }
+    printed = run("doctor", status=1)[0]
+    assert "mend: install absent" in printed
+    assert "\x1b[" not in printed
+
+
+def test_doctor_reports_a_wrong_configuration(empty_machine: Path) -> None:
+    (empty_machine / "vivavoce.yaml").write_text("prot: 1")
+    found = json.loads(run("doctor", "--json", status=1)[0])
+    broken = next(check for check in found["checks"] if check["name"] == "configuration")
+    assert broken["status"] == "fail"
+    assert "vivavoce.yaml:1" in broken["detail"]
+
+
+def test_doctor_sees_a_taken_port() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(app, ["doctor", "--json", "--set", f"server.port={port}"])
+    check = next(check for check in json.loads(result.stdout)["checks"] if check["name"] == "port")
+    assert check["status"] == "warn"
+    assert "in use" in check["detail"]
+
+
+def test_doctor_asks_for_a_model_that_is_absent() -> None:
+    found = json.loads(CliRunner().invoke(app, ["doctor", "--json", "--set", "models_dir=nowhere"]).stdout)
+    turn = next(check for check in found["checks"] if check["name"] == "smart_turn")
+    if turn["status"] == "ok":  # the package that carries it is installed here
+        return
+    assert turn["mend"] == "vivavoce models pull smart-turn"
+
+
+def test_doctor_knows_exactly_the_engines_a_worker_can_load() -> None:
+    source = Path(engines.__file__).parent.parent / "workers" / "child.py"
+    loadable = set(re.findall(r'case "(\w+)", "(\w+)":', source.read_text()))
+    assert {(engine.kind, engine.name) for engine in engines.CATALOGUE} == loadable

@@ -1,0 +1,66 @@
+"""The lock and the scripts: what a newcomer's first minute depends on."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+import wave
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent.parent
+LOCK = (ROOT / "requirements.lock").read_text()
+PINS = [Requirement(line.rstrip(" \\")) for line in LOCK.splitlines() if "==" in line and not line.startswith(" ")]
+
+
+def wanted() -> list[Requirement]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"].values()
+    groups = project["dependency-groups"].values()
+    return [Requirement(text) for many in (project["project"]["dependencies"], *extras, *groups) for text in many]
+
+
+@pytest.mark.parametrize("requirement", wanted(), ids=lambda requirement: requirement.name)
+def test_every_requirement_is_locked_to_a_version_that_satisfies_it(requirement: Requirement) -> None:
+    pins = [pin for pin in PINS if canonicalize_name(pin.name) == canonicalize_name(requirement.name)]
+    assert pins, f"{requirement.name} is not in requirements.lock: make lock"
+    for pin in pins:
+        version = next(iter(pin.specifier)).version
+        assert requirement.specifier.contains(version), f"{pin} does not satisfy {requirement}: make lock"
+
+
+def test_every_pin_has_hashes() -> None:
+    blocks = re.split(r"\n(?=\S)", LOCK.strip())
+    assert len(blocks) == len(PINS)
+    assert all("--hash=sha256:" in block for block in blocks)
+
+
+def test_the_lock_names_no_address_path_or_option() -> None:
+    assert not re.search(r"://|file:|@|^-|^#", LOCK, re.MULTILINE)
+
+
+@pytest.mark.parametrize("script", ["setup.sh", "scripts/lock.sh", "scripts/system-packages.sh", "scripts/make-examples.sh"])
+def test_scripts_parse_and_may_be_run(script: str) -> None:
+    path = ROOT / script
+    assert path.stat().st_mode & 0o111, f"{script} is not executable"
+    assert subprocess.run(["bash", "-n", str(path)], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["what-time-is-it.wav", "twelve-times-twelve.wav"])
+def test_examples_are_small_and_in_the_format_of_hearing(name: str) -> None:
+    path = ROOT / "examples" / name
+    assert path.stat().st_size <= 120_000
+    with wave.open(str(path)) as recording:
+        assert (recording.getframerate(), recording.getnchannels(), recording.getsampwidth()) == (16_000, 1, 2)
+        lead = recording.readframes(4_800)
+    assert lead == bytes(9_600)
+
+
+def test_make_alone_prints_help() -> None:
+    printed = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for target in ("run", "demo", "test", "check", "bench", "setup", "system", "format"):
+        assert f"make {target} " in printed

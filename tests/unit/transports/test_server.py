@@ -1,0 +1,179 @@
+"""The doors behind a real server and real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import websockets
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.wire.stage import STAMP, ScriptedSessions, quick
+from vivavoce.contracts.errors import ConfigurationError
+from vivavoce.contracts.events import ReplyStarted, ResponseCompleted, Waterfall
+from vivavoce.flow.clock import SystemClock
+from vivavoce.transports.http.handler import application
+from vivavoce.transports.options import MAX_AUDIO_MESSAGE, ServerOptions
+from vivavoce.transports.server import Server, listen
+from vivavoce.transports.ws.handler import WebSocketDoor, install
+
+pytestmark = pytest.mark.real_time
+
+
+class Running:
+    def __init__(self, options: ServerOptions, drain: float = 5.0) -> None:
+        self.sessions = ScriptedSessions()
+        self.door = WebSocketDoor(self.sessions, options, SystemClock())
+        app = application()
+        install(app, self.door)
+        self.listener = listen(options)
+        self.port: int = self.listener.getsockname()[1]
+        self.server = Server(app, options, lambda: self.door.drain(drain), log_level="error", loop="none", lifespan="off")
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws/audio"
+
+
+@asynccontextmanager
+async def serving(options: ServerOptions | None = None, drain: float = 5.0) -> AsyncIterator[Running]:
+    running = Running(options or ServerOptions(port=0), drain)
+    task = asyncio.get_running_loop().create_task(running.server._serve([running.listener]))
+    try:
+        await _until(lambda: running.server.started)
+        yield running
+    finally:
+        running.server.should_exit = True
+        await asyncio.wait_for(task, 30)
+        running.listener.close()
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - uvicorn tells of neither
+        await asyncio.sleep(0.01)
+
+
+async def _json(connection: ClientConnection, kind: str) -> dict[str, object]:
+    async with asyncio.timeout(10):
+        while True:
+            message = await connection.recv()
+            if isinstance(message, str):
+                found: dict[str, object] = json.loads(message)
+                if found["type"] == kind:
+                    return found
+
+
+async def test_a_real_client_talks() -> None:
+    async with serving() as running, connect(running.url, compression=None) as client:
+        await client.send('{"type":"hello"}')
+        await _json(client, "ready")
+        await client.send(bytes(640))
+        await client.send(bytes(MAX_AUDIO_MESSAGE))
+        await client.send('{"type":"ping"}')
+        await _json(client, "pong")
+        conversation = running.sessions.conversations[0]
+        assert conversation.calls == [("start",), ("hear", 640), ("hear", MAX_AUDIO_MESSAGE)]
+        conversation.say(STAMP, 480)
+        assert len(await client.recv()) == 16 + 960
+
+
+async def test_compression_is_not_agreed_on() -> None:
+    async with serving() as running, connect(running.url, compression="deflate") as client:
+        assert client.response is not None
+        assert "sec-websocket-extensions" not in client.response.headers
+
+
+async def test_a_foreign_page_is_told_no_before_the_upgrade() -> None:
+    async with serving() as running:
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            await connect(running.url, origin=websockets.Origin("https://evil.example"))
+        assert refused.value.response.status_code == 403
+        assert json.loads(refused.value.response.body)["error"]["code"] == "origin_not_allowed"
+
+
+async def test_a_message_beyond_all_bounds_closes_only_that_connection() -> None:
+    async with serving() as running, connect(running.url) as other:
+        async with connect(running.url) as client:
+            await client.send(bytes(MAX_AUDIO_MESSAGE + 100_000))
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                await client.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1009
+        await other.send('{"type":"hello"}')
+        await _json(other, "ready")
+
+
+async def test_a_stop_lets_the_reply_end_and_says_goodbye() -> None:
+    async with serving() as running, connect(running.url) as client:
+        await client.send('{"type":"hello"}')
+        await _json(client, "ready")
+        conversation = running.sessions.conversations[0]
+        conversation.emit(ReplyStarted(STAMP))
+        running.server.should_exit = True
+        await asyncio.sleep(0.5)
+        conversation.emit(ResponseCompleted(STAMP, "Hi.", False, Waterfall()))
+        await _json(client, "response_complete")
+        assert (await _json(client, "goodbye"))["reason"] == "server is stopping"
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await client.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1001
+
+
+async def test_a_second_signal_does_not_wait_for_the_reply() -> None:
+    async with serving(drain=60) as running, connect(running.url) as client:
+        await client.send('{"type":"hello"}')
+        await _json(client, "ready")
+        running.sessions.conversations[0].emit(ReplyStarted(STAMP))
+        running.server.should_exit = True
+        await asyncio.sleep(0.3)
+        assert client.close_code is None
+        running.server.force_exit = True
+        await asyncio.wait_for(client.wait_closed(), 10)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP_USER_TIMEOUT is Linux's")
+async def test_a_peer_that_stops_reading_is_cut_off_and_leaves_nothing_behind() -> None:
+    options = quick(ServerOptions(port=0, unread_timeout=1.0), close_wait=0.5)
+    async with serving(options) as running:
+        raw = socket.socket()
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        raw.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(raw, ("127.0.0.1", running.port))
+        await loop.sock_sendall(
+            raw,
+            b"GET /ws/audio HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        )
+        assert b"101" in await loop.sock_recv(raw, 1_000)
+        await loop.sock_sendall(raw, b"\x81\x90\0\0\0\0" + b'{"type":"hello"}')
+        async with asyncio.timeout(20):
+            await _until(lambda: bool(running.sessions.conversations))
+            conversation = running.sessions.conversations[0]
+            offset = 0
+            while not running.door.snapshot()["slow_clients"]:
+                conversation.say(STAMP, 24_000, offset)
+                offset += 24_000
+                assert running.door.snapshot()["outbox_bytes_max"] <= options.sockets.outbox_bytes
+                await asyncio.sleep(0)
+            await _until(lambda: not running.door.connections and not running.server.server_state.connections)
+        assert conversation.closed == 1
+        assert len(running.sessions) == 0
+        raw.close()
+
+
+def test_a_taken_port_is_explained() -> None:
+    first = listen(ServerOptions(port=0))
+    first.listen()
+    port = first.getsockname()[1]
+    try:
+        with pytest.raises(ConfigurationError, match="choose another port"):
+            listen(ServerOptions(port=port))
+    finally:
+        first.close()

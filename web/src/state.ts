@@ -1,0 +1,226 @@
+/** What the page knows, and how what the server says changes it. Pure functions on plain data. */
+
+import type { MicrophoneProblem } from "./capture";
+import type { ProviderKind, Ready, ServerMessage, Settings, Stamp, Voice, Waterfall } from "./protocol";
+import type { Verdict } from "./reconnection";
+
+export interface Reply {
+  generation: number;
+  text: string;
+  phase: "speaking" | "paused" | "interrupted" | "done";
+  /** Where it was interrupted: the words that reached the ear. */
+  heard: string | null;
+}
+
+export interface Turn {
+  /** Session and turn: turns of a new session count from one again. */
+  key: string;
+  said: string;
+  final: boolean;
+  reply: Reply | null;
+  tools: { name: string; result: string }[];
+  waterfall: Waterfall | null;
+}
+
+export type Link = "connecting" | "open" | "lost" | "full" | "refused";
+export type Microphone = "off" | "asking" | "on";
+
+export interface Notice {
+  tone: "error" | "hint";
+  text: string;
+}
+
+export interface State {
+  link: Link;
+  microphone: Microphone;
+  /** Push-to-talk: the key or button is down. */
+  held: boolean;
+  /** The server hears speech. */
+  speech: boolean;
+  session: string;
+  settings: Settings | null;
+  languages: string[];
+  providers: Record<ProviderKind, string[]>;
+  voices: Voice[];
+  modes: Ready["modes"];
+  textLimit: number;
+  turns: Turn[];
+  notice: Notice | null;
+  soundBlocked: boolean;
+}
+
+/** Turns kept on the page. */
+export const MOST_TURNS = 200;
+
+export const initial: State = {
+  link: "connecting",
+  microphone: "off",
+  held: false,
+  speech: false,
+  session: "",
+  settings: null,
+  languages: [],
+  providers: { stt: [], llm: [], tts: [] },
+  voices: [],
+  modes: ["auto", "push_to_talk"],
+  textLimit: 5000,
+  turns: [],
+  notice: null,
+  soundBlocked: false,
+};
+
+export function onServer(state: State, message: ServerMessage): State {
+  switch (message.type) {
+    case "ready":
+      return onReady(state, message);
+    case "speech_started":
+      return { ...state, speech: true };
+    case "speech_stopped":
+      return { ...state, speech: false };
+    case "turn_discarded":
+      return withoutEmptyTurn({ ...state, speech: false }, message);
+    case "transcription":
+      return withTurn(state, message, () => ({ said: message.text, final: message.final }));
+    case "reply_started":
+      return withReply(state, message, (reply) => reply);
+    case "text":
+      return withReply(state, message, (reply) => ({ ...reply, text: reply.text + message.content }));
+    case "paused":
+      return withReply(state, message, (reply) => ({ ...reply, phase: "paused" }));
+    case "resumed":
+      return withReply(state, message, (reply) => ({ ...reply, phase: "speaking" }));
+    case "interrupted":
+      return withReply(state, message, (reply) => ({ ...reply, phase: "interrupted", heard: message.heard }));
+    case "response_complete":
+      return onComplete(state, message);
+    case "tool":
+      return withTurn(state, message, (turn) => ({
+        tools: [...turn.tools, { name: message.name, result: message.result }],
+      }));
+    case "settings":
+      return onSetting(state, message.name, message.value);
+    case "error":
+      return { ...state, notice: { tone: "error", text: message.message } };
+    case "goodbye":
+      return { ...state, notice: { tone: "hint", text: "The server is stopping. The page comes back with it." } };
+    default:
+      return state;
+  }
+}
+
+export function onLost(state: State, verdict: Verdict): State {
+  const after = { ...state, speech: false, settings: null };
+  if (!verdict.retry) {
+    const text = "The server refused this page. Check that you are allowed to use it, then reload.";
+    return { ...after, link: "refused", notice: { tone: "error", text } };
+  }
+  const seconds = Math.max(1, Math.round(verdict.delay));
+  if (verdict.reason === "full") {
+    const text = `The server is full. Trying again in ${seconds} s.`;
+    return { ...after, link: "full", notice: { tone: "error", text } };
+  }
+  const text = `No connection to the server. Is “vivavoce serve” running? Trying again in ${seconds} s.`;
+  return { ...after, link: "lost", notice: { tone: "error", text } };
+}
+
+const MICROPHONE: Record<MicrophoneProblem, string> = {
+  insecure:
+    "Browsers give the microphone only to secure pages. Open this page as http://localhost or http://127.0.0.1, or over https.",
+  refused: "The microphone is blocked for this page. Allow it in the browser’s address bar, then press the button again.",
+  absent: "No microphone was found. Plug one in and press the button again, or type below.",
+  busy: "The microphone did not start; another program may hold it. Close that and press the button again.",
+  unplugged: "The microphone was unplugged. Plug it in and press the button again.",
+  failed: "The microphone could not be opened. Reload the page; if it stays, try another browser.",
+};
+
+export function onMicrophoneProblem(state: State, problem: MicrophoneProblem): State {
+  return { ...state, microphone: "off", held: false, notice: { tone: "error", text: MICROPHONE[problem] } };
+}
+
+/** The reply that is being spoken or stands paused, if any. */
+export function currentReply(state: State): Reply | null {
+  const reply = state.turns.findLast((turn) => turn.reply)?.reply ?? null;
+  return reply && (reply.phase === "speaking" || reply.phase === "paused") ? reply : null;
+}
+
+export type Activity = "away" | "asking" | "idle" | "ready" | "listening" | "hearing" | "thinking" | "speaking" | "paused";
+
+/** What is going on, in one word: for the talk button and its label. */
+export function activity(state: State): Activity {
+  if (!state.settings) return "away";
+  if (state.microphone === "asking") return "asking";
+  const reply = currentReply(state);
+  if (state.held || (state.speech && state.microphone === "on" && !reply)) return "hearing";
+  if (reply) return reply.phase === "paused" ? "paused" : "speaking";
+  const turn = state.turns.at(-1);
+  // A turn of a lost session waits for nothing.
+  const waiting = turn?.final && !turn.reply && !turn.waterfall && turn.key.startsWith(`${state.session}/`);
+  if (waiting) return "thinking";
+  if (state.microphone === "off") return "idle";
+  return state.settings.mode === "push_to_talk" ? "ready" : "listening";
+}
+
+function onReady(state: State, ready: Ready): State {
+  const { session, settings, languages, providers, voices, modes, limits } = ready;
+  return {
+    ...state,
+    link: "open",
+    session,
+    settings,
+    languages,
+    providers,
+    voices,
+    modes,
+    textLimit: limits.text_characters[1],
+    speech: false,
+    notice: null,
+    turns: state.turns.map(ended),
+  };
+}
+
+/** What a lost session left unfinished will not go on. */
+function ended(turn: Turn): Turn {
+  const reply = turn.reply;
+  if (!reply || reply.phase === "done" || reply.phase === "interrupted") return { ...turn, final: true };
+  return { ...turn, final: true, reply: { ...reply, phase: "done" } };
+}
+
+function onComplete(state: State, message: Extract<ServerMessage, { type: "response_complete" }>): State {
+  const measured = withTurn(state, message, () => ({ waterfall: message.waterfall }));
+  return withReply(measured, message, (reply) => ({
+    ...reply,
+    phase: message.interrupted ? "interrupted" : "done",
+    heard: message.interrupted ? message.text : null,
+  }));
+}
+
+function onSetting(state: State, name: string, value: string): State {
+  if (!state.settings || !(name in state.settings)) return state;
+  return { ...state, settings: { ...state.settings, [name]: value } };
+}
+
+function withoutEmptyTurn(state: State, stamp: Stamp): State {
+  const key = keyOf(state, stamp);
+  return { ...state, turns: state.turns.filter((turn) => turn.key !== key || turn.final || turn.reply !== null) };
+}
+
+function withReply(state: State, stamp: Stamp, change: (reply: Reply) => Reply): State {
+  return withTurn(state, stamp, (turn) => {
+    if (turn.reply && turn.reply.generation > stamp.generation) return {};
+    const known = turn.reply?.generation === stamp.generation ? turn.reply : null;
+    return { reply: change(known ?? { generation: stamp.generation, text: "", phase: "speaking", heard: null }) };
+  });
+}
+
+function withTurn(state: State, stamp: Stamp, change: (turn: Turn) => Partial<Turn>): State {
+  const key = keyOf(state, stamp);
+  const at = state.turns.findLastIndex((turn) => turn.key === key);
+  const before = state.turns[at] ?? { key, said: "", final: false, reply: null, tools: [], waterfall: null };
+  const turn = { ...before, ...change(before) };
+  const turns = at === -1 ? [...state.turns, turn].slice(-MOST_TURNS) : state.turns.with(at, turn);
+  return { ...state, turns };
+}
+
+function keyOf(state: State, stamp: Stamp): string {
+  return `${state.session}/${stamp.turn}`;
+}

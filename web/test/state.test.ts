@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { commonScale, marksOf } from "../src/components/latency";
+import { splitHeard } from "../src/heard";
+import type { Ready, ServerMessage, Waterfall } from "../src/protocol";
+import { activity, currentReply, initial, onLost, onMicrophoneProblem, onServer, type State } from "../src/state";
+
+const READY: Ready = {
+  type: "ready",
+  session: "s1",
+  audio: { input: { rate: 16_000 }, output: { rate: 24_000 } },
+  settings: { language: "en", voice: "a", mode: "auto", stt: "x", llm: "y", tts: "z" },
+  languages: ["en"],
+  providers: { stt: ["x"], llm: ["y"], tts: ["z"] },
+  voices: [],
+  modes: ["auto", "push_to_talk", "manual"],
+  limits: { text_characters: [1, 5000] },
+};
+
+const WATERFALL: Waterfall = {
+  transcript: 130,
+  decision: 180,
+  first_token: 150,
+  first_audio: 175,
+  first_sent: 181,
+  first_played: 240,
+  total: 240,
+  wait: 100,
+  speculated: true,
+  revisions: 1,
+};
+
+const stamp = { turn: 1, revision: 1, generation: 1 };
+
+function after(...messages: ServerMessage[]): State {
+  return [READY as ServerMessage, ...messages].reduce(onServer, initial);
+}
+
+const said: ServerMessage = { type: "transcription", ...stamp, text: "what time is it", final: true };
+const answer: ServerMessage[] = [
+  { type: "reply_started", ...stamp },
+  { type: "text", ...stamp, content: "It is " },
+  { type: "text", ...stamp, content: "half past nine." },
+];
+
+test("a whole turn: interim, final, reply, waterfall", () => {
+  const interim = after({ type: "transcription", ...stamp, generation: 0, text: "what", final: false });
+  assert.equal(interim.turns[0]?.final, false);
+  const state = after(said, ...answer, {
+    type: "response_complete",
+    ...stamp,
+    text: "It is half past nine.",
+    interrupted: false,
+    waterfall: WATERFALL,
+  });
+  assert.equal(state.turns.length, 1);
+  assert.equal(state.turns[0]?.said, "what time is it");
+  assert.deepEqual(state.turns[0]?.reply, { generation: 1, text: "It is half past nine.", phase: "done", heard: null });
+  assert.equal(state.turns[0]?.waterfall?.total, 240);
+  assert.equal(currentReply(state), null);
+});
+
+test("pause, resumption and interruption are followed; a stale generation changes nothing", () => {
+  const speaking = after(said, ...answer);
+  assert.equal(activity(speaking), "speaking");
+  const paused = onServer(speaking, { type: "paused", ...stamp });
+  assert.equal(activity(paused), "paused");
+  assert.equal(activity(onServer(paused, { type: "resumed", ...stamp, at: 5 })), "speaking");
+  const cut = onServer(paused, { type: "interrupted", ...stamp, at: 5, heard: "It is half" });
+  assert.equal(cut.turns[0]?.reply?.heard, "It is half");
+  assert.equal(currentReply(cut), null);
+  const next = onServer(cut, { type: "text", ...stamp, generation: 2, content: "New." });
+  const stale = onServer(next, { type: "text", ...stamp, content: "old" });
+  assert.equal(stale.turns[0]?.reply?.text, "New.");
+});
+
+test("noise that was taken for a turn leaves nothing behind", () => {
+  const heard = after({ type: "transcription", ...stamp, text: "uh", final: false });
+  assert.equal(onServer(heard, { type: "turn_discarded", ...stamp, reason: "noise" }).turns.length, 0);
+  assert.equal(onServer(after(said), { type: "turn_discarded", ...stamp, reason: "noise" }).turns.length, 1);
+});
+
+test("a new session keeps what was said and starts its own turns", () => {
+  const lost = onLost(after(said, ...answer), { retry: true, reason: "gone", delay: 2 });
+  assert(lost.notice?.text.includes("Trying again in 2 s"));
+  assert.equal(activity(lost), "away");
+  const back = onServer(onServer(lost, { ...READY, session: "s2" }), said);
+  assert.equal(back.turns.length, 2);
+  assert.equal(back.turns[0]?.reply?.phase, "done");
+  assert.equal(back.notice, null);
+});
+
+test("each problem with the microphone says what to do", () => {
+  for (const problem of ["insecure", "refused", "absent", "busy", "unplugged", "failed"] as const) {
+    const state = onMicrophoneProblem({ ...after(), microphone: "asking", held: true }, problem);
+    assert.equal(state.microphone, "off");
+    assert.equal(state.held, false);
+    assert((state.notice?.text.length ?? 0) > 40);
+  }
+});
+
+test("settings follow the server; unknown messages are ignored", () => {
+  const state = after({ type: "settings", ...stamp, name: "language", value: "de" });
+  assert.equal(state.settings?.language, "de");
+  assert.equal(onServer(state, { type: "from_the_future" } as unknown as ServerMessage), state);
+});
+
+test("the words that were heard are found in the written reply", () => {
+  const text = "Well, **nine** o'clock. It's nine o'clock already!";
+  assert.deepEqual(splitHeard(text, "Well, nine o'clock."), ["Well, **nine** o'clock.", " It's nine o'clock already!"]);
+  assert.deepEqual(splitHeard(text, ""), ["", text]);
+  assert.deepEqual(splitHeard(text, text), [text, ""]);
+  assert.deepEqual(splitHeard("There are 12 apples and pears.", "There are twelve apples"), [
+    "There are 12 apples",
+    " and pears.",
+  ]);
+  assert.deepEqual(splitHeard("The theatre is open.", "The the"), ["The", " theatre is open."]);
+});
+
+test("latency marks come in the order of time, on a common scale", () => {
+  const labels = marksOf(WATERFALL).map(({ stage }) => stage);
+  assert.deepEqual(labels, ["transcript", "token", "audio", "decision", "played"]);
+  assert.equal(marksOf({ ...WATERFALL, first_token: null }).length, 4);
+  assert.equal(commonScale([]), 500);
+  assert.equal(commonScale([WATERFALL, { ...WATERFALL, first_played: 760 }]), 1000);
+});
