@@ -17,10 +17,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 import vivavoce
+from vivavoce.transports.http.page import POLICY
 
 BUILT = Path(vivavoce.__file__).parent / "web"
 TEST_FILES = Path(__file__).parent / "worklets"
-POLICY = "default-src 'self'; connect-src 'self' ws: wss:; worker-src 'self' blob:"
 KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 HEADER = struct.Struct("<BBHIII")
 
@@ -92,6 +92,8 @@ class FakeServer:
         """Close code every newcomer gets."""
         self.echo = False
         """Answer microphone audio with itself (every sample three times for every two: 16 to 24 kHz)."""
+        self.unknown = "none"
+        """A provider whose name is refused."""
         self._visitor: ServerConnection | None = None
         self._changed = asyncio.Condition()
         self._echoed = 0
@@ -144,7 +146,9 @@ class FakeServer:
 
     async def _answer(self, message: dict[str, Any]) -> None:
         assert self._visitor is not None
-        if message["type"] == "hello":
+        if message["type"] == "hello" and self.unknown in message.get("provider", {}).values():
+            await self.tell("error", code="unknown_provider", message="no such provider", retryable=False)
+        elif message["type"] == "hello":
             self.sessions += 1
             await self._visitor.send(json.dumps({**READY, "session": f"s{self.sessions}"}))
         elif message["type"] == "ping":

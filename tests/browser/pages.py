@@ -60,9 +60,11 @@ async def visit(
 
 async def true_on(page: Page, expression: str) -> None:
     """Wait until ``expression`` is true (the page's policy forbids Playwright's own way, which is ``eval``)."""
-    async with asyncio.timeout(30):
-        while not await page.evaluate(expression):
-            await asyncio.sleep(0.02)
+    for _ in range(1_000):
+        if await page.evaluate(expression):
+            return
+        await asyncio.sleep(0.03)
+    raise AssertionError(f"never true on the page: {expression}")
 
 
 def recording(folder: Path, text: str) -> Path:

@@ -84,8 +84,12 @@ async def test_space_talks_in_push_to_talk_and_types_in_the_box(tmp_path: Path) 
         await asyncio.sleep(0.1)
         assert await page.input_value("#say") == " "
         assert len(server.heard) == held
-        await page.locator(".talk").dispatch_event("pointerdown", {"button": 0, "pointerId": 1})
-        assert seen.complaints == [] or "pointer" in seen.complaints[0]
+        await page.hover(".talk")
+        await page.mouse.down()
+        await server.until(lambda: len(server.heard) > held + 20)
+        await page.mouse.up()
+        await server.until(lambda: len(server.messages("commit")) == 2)
+        assert seen.complaints == []
 
 
 async def test_escape_stops_the_reply_and_only_a_reply() -> None:
@@ -155,6 +159,31 @@ async def test_it_comes_back_after_a_loss_with_the_same_wishes() -> None:
         await server.tell("transcription", text="after", final=True, stable=5)
         await true_on(seen.page, "document.querySelectorAll('.said').length === 2")
         assert await seen.page.is_hidden("vv-notice")
+
+
+async def test_a_wish_that_is_refused_is_dropped() -> None:
+    async with fake_server() as server, visit(server.url) as seen:
+        await server.until(lambda: server.messages("hello"))
+        await seen.page.get_by_label("Text to speech").select_option("flite")
+        await server.until(lambda: server.messages("setProvider"))
+        server.unknown = "flite"
+        await server.hang_up(1001)
+        await server.until(lambda: server.sessions == 2)
+        assert [message.get("provider") for message in server.messages("hello")] == [None, {"tts": "flite"}, None]
+        await seen.page.wait_for_selector('vv-link[data-phase="open"]')
+
+
+async def test_sound_the_browser_holds_back_comes_with_the_first_touch() -> None:
+    async with fake_server() as server, visit(server.url) as seen:
+        await server.until(lambda: server.messages("hello"))
+        await server.tell("reply_started")
+        await server.play(b"\1\0" * 4_800, 0)
+        await seen.page.wait_for_selector("vv-notice:not([hidden])")
+        assert "holds the sound back" in await seen.page.inner_text("vv-notice")
+        assert server.played() == []
+        await seen.page.keyboard.press("Shift")
+        await server.until(lambda: server.played() and server.played()[-1] == 4_800)
+        await seen.page.wait_for_selector("vv-notice", state="hidden")
 
 
 @pytest.mark.parametrize(("code", "phase", "words"), [(1013, "full", "server is full"), (1008, "refused", "refused")])

@@ -164,11 +164,17 @@ export class App {
         this.playback.clear(message.generation);
         break;
       case "error":
-        // A wish the server does not know any more must not keep the page out for ever.
-        if (!this.store.state.settings) this.wishes = {};
+        this.withoutWishes();
         break;
     }
     this.store.update((state) => onServer(state, message));
+  }
+
+  /** A restarted server may not know a voice or provider any more: that must not keep the page out. */
+  private withoutWishes(): void {
+    if (this.store.state.settings || Object.keys(this.wishes).length === 0) return;
+    this.wishes = {};
+    this.connection.hello();
   }
 
   private onAudio(frame: AudioFrame): void {

@@ -54,13 +54,18 @@ export class Connection {
     const socket = new WebSocket(this.url);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
-      const audio = { input_rate: INPUT_RATE, output_rate: OUTPUT_RATE };
-      this.send({ type: "hello", audio, acknowledge: true, ...this.wishes() });
+      this.hello();
       this.pinger = setInterval(() => this.ping(), PING_EVERY);
     };
     socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => this.receive(event.data);
     socket.onclose = (event) => this.lost(event.code);
     this.socket = socket;
+  }
+
+  /** Ask for a session. It may be asked again after an error: nothing is open before `ready`. */
+  hello(): void {
+    const audio = { input_rate: INPUT_RATE, output_rate: OUTPUT_RATE };
+    this.send({ type: "hello", audio, acknowledge: true, ...this.wishes() });
   }
 
   /** Leave without coming back. */

@@ -14,6 +14,8 @@ export interface PlaybackEvents {
 
 /** Messages kept while the worklet is being loaded. The server keeps under a second (50 frames) ahead. */
 const MOST_PENDING = 500;
+/** Milliseconds a context may take to start. */
+const UNLOCK_WITHIN = 500;
 
 export class Playback {
   private context: AudioContext | null = null;
@@ -74,8 +76,12 @@ export class Playback {
     if (this.context) return this.context;
     const context = new AudioContext({ sampleRate: this.rate, latencyHint: "interactive" });
     this.context = context;
-    context.onstatechange = () => this.events.blocked(context.state === "suspended");
-    this.events.blocked(context.state === "suspended");
+    const tell = (): void => {
+      if (context === this.context) this.events.blocked(context.state === "suspended");
+    };
+    context.onstatechange = tell;
+    // Every context is suspended for a moment; only one that stays so is held back.
+    setTimeout(tell, UNLOCK_WITHIN);
     this.load(context).catch((error: unknown) => this.events.failed(error));
     return context;
   }

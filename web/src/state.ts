@@ -82,15 +82,15 @@ export function onServer(state: State, message: ServerMessage): State {
     case "transcription":
       return withTurn(state, message, () => ({ said: message.text, final: message.final }));
     case "reply_started":
-      return withReply(state, message, (reply) => reply);
+      return withReply(state, message);
     case "text":
-      return withReply(state, message, (reply) => ({ ...reply, text: reply.text + message.content }));
+      return ofReply(state, message, (reply) => ({ ...reply, text: reply.text + message.content }));
     case "paused":
-      return withReply(state, message, (reply) => ({ ...reply, phase: "paused" }));
+      return ofReply(state, message, (reply) => ({ ...reply, phase: "paused" }));
     case "resumed":
-      return withReply(state, message, (reply) => ({ ...reply, phase: "speaking" }));
+      return ofReply(state, message, (reply) => ({ ...reply, phase: "speaking" }));
     case "interrupted":
-      return withReply(state, message, (reply) => ({ ...reply, phase: "interrupted", heard: message.heard }));
+      return ofReply(state, message, (reply) => ({ ...reply, phase: "interrupted", heard: message.heard }));
     case "response_complete":
       return onComplete(state, message);
     case "tool":
@@ -118,6 +118,11 @@ export function onLost(state: State, verdict: Verdict): State {
   if (verdict.reason === "full") {
     const text = `The server is full. Trying again in ${seconds} s.`;
     return { ...after, link: "full", notice: { tone: "error", text } };
+  }
+  if (verdict.reason === "failed") {
+    // The server's own words say more, where it had time for some.
+    const why = state.notice?.text ?? "The server failed; its log says why.";
+    return { ...after, link: "lost", notice: { tone: "error", text: `${why} Trying again in ${seconds} s.` } };
   }
   const text = `No connection to the server. Is “vivavoce serve” running? Trying again in ${seconds} s.`;
   return { ...after, link: "lost", notice: { tone: "error", text } };
@@ -186,8 +191,8 @@ function ended(turn: Turn): Turn {
 }
 
 function onComplete(state: State, message: Extract<ServerMessage, { type: "response_complete" }>): State {
-  const measured = withTurn(state, message, () => ({ waterfall: message.waterfall }));
-  return withReply(measured, message, (reply) => ({
+  const measured = knows(state, message) ? withTurn(state, message, () => ({ waterfall: message.waterfall })) : state;
+  return ofReply(measured, message, (reply) => ({
     ...reply,
     phase: message.interrupted ? "interrupted" : "done",
     heard: message.interrupted ? message.text : null,
@@ -204,12 +209,22 @@ function withoutEmptyTurn(state: State, stamp: Stamp): State {
   return { ...state, turns: state.turns.filter((turn) => turn.key !== key || turn.final || turn.reply !== null) };
 }
 
-function withReply(state: State, stamp: Stamp, change: (reply: Reply) => Reply): State {
-  return withTurn(state, stamp, (turn) => {
-    if (turn.reply && turn.reply.generation > stamp.generation) return {};
-    const known = turn.reply?.generation === stamp.generation ? turn.reply : null;
-    return { reply: change(known ?? { generation: stamp.generation, text: "", phase: "speaking", heard: null }) };
-  });
+function withReply(state: State, stamp: Stamp): State {
+  const { generation } = stamp;
+  return withTurn(state, stamp, ({ reply }) =>
+    reply && reply.generation >= generation ? {} : { reply: { generation, text: "", phase: "speaking", heard: null } },
+  );
+}
+
+/** What is told of a reply that is not on the page (forgotten, or older than the one there) changes nothing. */
+function ofReply(state: State, stamp: Stamp, change: (reply: Reply) => Reply): State {
+  if (!knows(state, stamp)) return state;
+  return withTurn(state, stamp, ({ reply }) => (reply?.generation === stamp.generation ? { reply: change(reply) } : {}));
+}
+
+function knows(state: State, stamp: Stamp): boolean {
+  const key = keyOf(state, stamp);
+  return state.turns.some((turn) => turn.key === key);
 }
 
 function withTurn(state: State, stamp: Stamp, change: (turn: Turn) => Partial<Turn>): State {

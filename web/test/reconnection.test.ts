@@ -24,5 +24,6 @@ test("a session that stood starts the delays anew", () => {
 test("a full server is told apart, a refusal is final", () => {
   const reconnection = new Reconnection(() => 0);
   assert.deepEqual(reconnection.closed(1013), { retry: true, reason: "full", delay: FIRST_DELAY / 2 });
+  assert.deepEqual(reconnection.closed(1011), { retry: true, reason: "failed", delay: FIRST_DELAY });
   assert.deepEqual(reconnection.closed(1008), { retry: false, reason: "refused" });
 });

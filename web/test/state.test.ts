@@ -69,7 +69,8 @@ test("pause, resumption and interruption are followed; a stale generation change
   const cut = onServer(paused, { type: "interrupted", ...stamp, at: 5, heard: "It is half" });
   assert.equal(cut.turns[0]?.reply?.heard, "It is half");
   assert.equal(currentReply(cut), null);
-  const next = onServer(cut, { type: "text", ...stamp, generation: 2, content: "New." });
+  const second = onServer(cut, { type: "reply_started", ...stamp, generation: 2 });
+  const next = onServer(second, { type: "text", ...stamp, generation: 2, content: "New." });
   const stale = onServer(next, { type: "text", ...stamp, content: "old" });
   assert.equal(stale.turns[0]?.reply?.text, "New.");
 });
@@ -97,6 +98,20 @@ test("each problem with the microphone says what to do", () => {
     assert.equal(state.held, false);
     assert((state.notice?.text.length ?? 0) > 40);
   }
+});
+
+test("news of a conversation that was forgotten does not bring it back", () => {
+  const forgotten = { ...after(said, ...answer), turns: [] };
+  const cut = onServer(forgotten, { type: "interrupted", ...stamp, at: 5, heard: "It is" });
+  const waterfall = WATERFALL;
+  const done = onServer(cut, { type: "response_complete", ...stamp, text: "It is", interrupted: true, waterfall });
+  assert.deepEqual(done.turns, []);
+});
+
+test("a failing server's own words stay, with the time of the next try", () => {
+  const told = after({ type: "error", code: "engine_missing", message: "No voice; run `x`.", retryable: false });
+  const lost = onLost(told, { retry: true, reason: "failed", delay: 3.2 });
+  assert.equal(lost.notice?.text, "No voice; run `x`. Trying again in 3 s.");
 });
 
 test("settings follow the server; unknown messages are ignored", () => {

@@ -94,7 +94,7 @@ def worker_groups(settings: Settings, kinds: tuple[EngineKind, ...] = tuple(PURP
     """One group of processes per engine; of voices all usable ones, of the rest the chosen one.
 
     Each engine has a process of its own: the end of speech never waits behind a transcription, and code under another
-    licence shares nothing with ours. Only what is used by default starts with the server.
+    licence shares nothing with ours.
     """
     models = directory(settings.models_dir)
     groups: list[WorkerOptions] = []
@@ -102,9 +102,9 @@ def worker_groups(settings: Settings, kinds: tuple[EngineKind, ...] = tuple(PURP
         entries = chosen(kind, settings.engines, models)
         if not entries and kind not in OPTIONAL:
             raise ConfigurationError(f"no engine for {PURPOSES[kind]} can be used; {BUILTIN}")
-        for index, entry in enumerate(entries if kind == "tts" else entries[:1]):
+        for entry in entries if kind == "tts" else entries[:1]:
             engine = EngineOptions(kind, entry.name, _engine_settings(entry, models))
-            groups.append(WorkerOptions(entry.name, (engine,), prewarm=index == 0))
+            groups.append(WorkerOptions(entry.name, (engine,), prewarm=True))
     return tuple(groups)
 
 

@@ -16,9 +16,9 @@ class Forms:
     only in questions. ``particles`` are prepositions that may belong to one of ``particle_verbs``. ``askers`` are question
     words, ``inverted`` verbs that make a question before one of ``subjects``. ``orders`` begin an order; ``short_orders``
     are one by themselves. ``beginnings`` match utterances that need an object. ``announcements`` match what is followed
-    by digits or letters, ``single_words`` are one-letter words that are no letters. ``subordinators`` begin a clause that waits
-    for another. A preposition may end a question behind ``pronouns``. ``intransitive`` verbs need no object behind their
-    particle. A question that ends in its verb has ``shortest_question`` words or more.
+    by digits or letters, ``single_words`` are one-letter words that are no letters. ``subordinators`` begin a clause
+    that waits for another. A preposition may end a question behind ``pronouns``. ``intransitive`` verbs
+    need no object behind their particle. A question that ends in its verb has ``shortest_question`` words or more.
     """
 
     open_words: frozenset[str] = frozenset()
@@ -82,11 +82,13 @@ _ENGLISH = Forms(
         "i wonder, i don't, instead of, because of, out of, next to, a few, a couple, so many, too many, how many, "
         "and also, well i, i just, i would, would like, i'd like, the most, the first, the next, the last, "
         "the other, another one and, or something and, whether or, what about, how about, "
-        "think that, said that, says that, know that, hope that, sure that, remind me, the only, one of, some of, most of, all of, tell me, give me, show me, "
+        "think that, said that, says that, know that, hope that, sure that, remind me, the only, one of, some of, "
+        "most of, all of, tell me, give me, show me, "
         "and maybe, maybe we, maybe i, then i, then we"
     ),
     closed_pairs=_pairs(
-        "yes please, no thanks, thank you, excuse me, very much, i do, i don't know, i am, i can, i will, of course, all right, "
+        "yes please, no thanks, thank you, excuse me, very much, i do, i don't know, i am, i can, i will, of course, "
+        "all right, "
         "that's it, that's all, go on, come on, hold on, never mind, help me, it is, they are, i have, how come, "
         "i did, we are, come in, for now, me too, call me, do it, i could"
     ),
@@ -155,7 +157,7 @@ _ENGLISH = Forms(
         r"open|close|read|translate|convert|search|explain|book|order|check|write|get|take|bring|say|go|name|spell|start a?|"
         r"set a|set an|set the)"
         r"|my (?:name|number|address|email|order|password|phone number|birthday)"
-        r"|the (?:thing|problem|question|reason|point|number|address|answer))"
+        r"|the (?:thing|problem|question|reason|point|number|address|answer)(?: is that)?)"
     ),
     digits=_words(
         "zero oh one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "

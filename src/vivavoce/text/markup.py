@@ -121,7 +121,10 @@ def _item(match: re.Match[str], language: str) -> tuple[str, int]:
 
 
 def _inline_code(match: re.Match[str], language: str) -> tuple[str, int]:
-    return match.group("inner").replace("_", " ").strip() or " ", match.end()
+    return f" {match.group('inner').translate(_CODE_SIGNS)} ", match.end()
+
+
+_CODE_SIGNS = str.maketrans(dict.fromkeys("_()[]{}|*<>`", " "))
 
 
 def _escaped(match: re.Match[str], language: str) -> tuple[str, int]:

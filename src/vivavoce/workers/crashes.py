@@ -33,6 +33,11 @@ class Crashes:
         """Jobs are let through one by one."""
         return self._in_a_row >= self._options.poison_limit
 
+    @property
+    def load_failing(self) -> bool:
+        """No engine could be loaded the last time."""
+        return self._load_error is not None
+
     def crashed(self, error: VivavoceError, now: float) -> None:
         """A process died, hung, or did not come up."""
         self._forgive(now)

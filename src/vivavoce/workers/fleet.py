@@ -71,6 +71,8 @@ class Fleet:
         """Notified when a start succeeded or failed."""
         self.known: dict[EngineKey, Capabilities] = {}
         """What each engine told when it was last loaded."""
+        self.failed: dict[EngineKey, VivavoceError] = {}
+        """Why an engine could not be loaded the last time, if it could not."""
 
     def ready(self) -> list[WorkerProcess]:
         """Processes that take work."""
@@ -151,19 +153,23 @@ class Fleet:
             if process.state == "ended":
                 await process.bury()
             place.starting = None
+        self._note_engines(process)
         if error is not None:
             self._not_started(error)
         elif process.state == "ready":
             self._started(place, process)
         self.changed.notify()
 
-    def _started(self, place: _Place, process: WorkerProcess) -> None:
-        self.crashes.loaded()
+    def _note_engines(self, process: WorkerProcess) -> None:
         for engine, state in process.engines.items():
             if isinstance(state, Capabilities):
                 self.known[engine] = state
+                self.failed.pop(engine, None)
             else:
-                self.crashes.last_error = state
+                self.failed[engine] = state
+
+    def _started(self, place: _Place, process: WorkerProcess) -> None:
+        self.crashes.loaded()
         if place.process is not None:
             self._retire(place.process)
         place.process = process
@@ -253,7 +259,7 @@ class Fleet:
         return "empty" if self.crashes.starts_by_itself() else "failed"
 
     def _line(self, process: WorkerProcess | None, state: str, waiting: int) -> WorkerStatus:
-        error = self.crashes.last_error
+        errors = [*self.failed.values()] or [error for error in (self.crashes.last_error,) if error]
         return WorkerStatus(
             group=self._options.name,
             engines=tuple(f"{engine.kind}/{engine.name}" for engine in self._options.engines),
@@ -265,5 +271,5 @@ class Fleet:
             restarts=self.crashes.total,
             memory=round(process.memory / (1 << 20), 1) if process else 0.0,
             load_seconds=process.load_seconds if process else 0.0,
-            last_error=error.message if error else "",
+            last_error="; ".join(error.message for error in errors),
         )

@@ -99,7 +99,8 @@ class WorkerGroup:
             raise Unavailable("the workers are stopped", retryable=False)
         refusal = self._fleet.crashes.refusal(self._clock.now())
         if refusal is not None:
-            raise refusal
+            own = self._fleet.failed.get(engine)
+            raise again(own) if own and self._fleet.crashes.load_failing else refusal
         for process in self._fleet.ready():
             state = process.engines.get(engine)
             if isinstance(state, VivavoceError):
@@ -160,9 +161,9 @@ class WorkerGroup:
         jobs, self._waiting = self._waiting, deque()
         streams, self._waiting_streams = self._waiting_streams, deque()
         for job in jobs:
-            job.end(again(error))
-        for stream, _ in streams:
-            stream.lost(again(error))
+            job.end(again(self._fleet.failed.get(job.engine, error)))
+        for stream, engine in streams:
+            stream.lost(again(self._fleet.failed.get(engine, error)))
 
     # --- idleness
 

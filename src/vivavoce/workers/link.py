@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from vivavoce.contracts.errors import ProtocolViolation
 from vivavoce.workers.wire import MAX_PAYLOAD, Decoder, Frame, Kind, pack
@@ -45,8 +45,7 @@ class Link(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is ready."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's transports are not of that class
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next bytes go."""
