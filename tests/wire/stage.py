@@ -63,6 +63,7 @@ class ScriptedConversation(Conversation):
 
     async def start(self) -> None:
         self._called("start")
+        await asyncio.sleep(0.01)
 
     async def close(self) -> None:
         self.closed += 1

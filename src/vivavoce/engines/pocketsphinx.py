@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import warnings
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -270,6 +271,11 @@ class _Decoders:
         """Begin an utterance. A decoder that cannot begin says so when it is fed."""
         try:
             for decoder in self._both():
+                # Called deprecated and unnecessary, yet only this forgets the noise estimated in the utterance before,
+                # which is another speaker's and changes the reading of this one.
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    decoder.start_stream()
                 decoder.set_cmn(mean)
                 decoder.start_utt()
             self._open = True

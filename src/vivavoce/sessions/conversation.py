@@ -47,7 +47,7 @@ class Conversation:
         self._driver.listening.push_to_talk = self._options.mode == "push_to_talk"
         self._grade_speculation()
         if self._options.greeting:
-            self.announce(self._options.greeting)
+            self._driver.tell(m.Announced(self._driver.now, self._options.greeting))
 
     async def close(self) -> None:
         """End everything this session owns. Idempotent."""
@@ -74,10 +74,6 @@ class Conversation:
         if not 1 <= len(text) <= MAX_TEXT:
             raise InvalidText(f"a text has 1 to {MAX_TEXT} characters, this one has {len(text)}")
         self._driver.tell(m.Typed(self._driver.now, text))
-
-    def announce(self, text: str) -> None:
-        """Say this as soon as nobody speaks."""
-        self._driver.tell(m.Announced(self._driver.now, text))
 
     def played(self, generation: int, samples: int) -> None:
         """The ear has heard the first ``samples`` samples of ``generation``. Stale or absurd reports are clamped."""

@@ -16,7 +16,7 @@ from vivavoce.sessions.history import History
 from vivavoce.sessions.listening import Listening
 from vivavoce.sessions.options import ConversationOptions
 from vivavoce.sessions.ports import SessionPorts
-from vivavoce.sessions.replies import Replies, SessionParts
+from vivavoce.sessions.replies import REPLY_COMMANDS, Replies, SessionParts
 from vivavoce.sessions.settings import Settings
 from vivavoce.sessions.tools import SessionTools
 from vivavoce.sessions.turns import TurnMachine
@@ -59,14 +59,7 @@ class TurnDriver:
             m.FinishSegment: lambda c: self.listening.finish_segment(c.segment),
             m.CancelSegment: lambda c: self.listening.cancel_segment(c.segment),
             m.ScoreTurn: lambda c: self.listening.score(c.turn, c.revision),
-            m.Prepare: self.replies.prepare,
-            m.Speak: self.replies.speak,
-            m.Release: self.replies.release,
-            m.Discard: lambda c: self.replies.drop(),
-            m.Pause: self.replies.pause,
-            m.Resume: self.replies.resume,
-            m.Cut: self.replies.cut,
-            m.Complete: self.replies.complete,
+            **dict.fromkeys(REPLY_COMMANDS, self.replies.execute),
             m.RecordUser: self._record_user,
             m.SetTimer: self._set_timer,
             m.Notify: lambda c: self._notify(c.event),

@@ -109,6 +109,8 @@ class LiveReply:
             if not self._sent and self.playback.sent:
                 self._sent = True
                 self._owner.reply_news(self.stamp.generation, "first_sent")
+                if not self._options.acknowledged:  # reckoned by the clock: what is sent is heard
+                    self._owner.reply_news(self.stamp.generation, "first_played")
 
     @property
     def written(self) -> str:

@@ -31,6 +31,9 @@ from vivavoce.sessions.thinking import ToolRunner, think
 from vivavoce.sessions.waterfalls import News, WaterfallTimes
 from vivavoce.text.prompts import default_instructions
 
+ReplyCommand = m.Prepare | m.Speak | m.Release | m.Discard | m.Pause | m.Resume | m.Cut | m.Complete
+REPLY_COMMANDS = (m.Prepare, m.Speak, m.Release, m.Discard, m.Pause, m.Resume, m.Cut, m.Complete)
+
 
 class RepliesOwner(Protocol):
     """Who the events are for."""
@@ -93,7 +96,27 @@ class Replies:
         if reply is not None and reply.playback is not None and reply.stamp.generation == generation:
             self.reply_played(generation, reply.playback.acknowledged(max(0, samples)))
 
-    def prepare(self, command: m.Prepare) -> None:
+    def execute(self, command: ReplyCommand) -> None:
+        """Do what is commanded of the reply."""
+        match command:
+            case m.Prepare():
+                self._prepare(command)
+            case m.Speak():
+                self._start(self._begin(command.stamp), _these_words(command.text))
+            case m.Release():
+                self._release(command)
+            case m.Discard():
+                self.drop()
+            case m.Pause():
+                self._pause(command)
+            case m.Resume():
+                self._resume(command)
+            case m.Cut():
+                self._cut(command)
+            case m.Complete():
+                self._complete(command)
+
+    def _prepare(self, command: m.Prepare) -> None:
         reply = self._begin(command.stamp)
         reply.times.speculated = command.speculative
         instructions = self._parts.options.instructions or default_instructions(self._parts.settings.language)
@@ -107,9 +130,6 @@ class Replies:
 
         text = think(model, messages, language, self._parts.tools, reply.committed, record)
         self._start(reply, text)
-
-    def speak(self, command: m.Speak) -> None:
-        self._start(self._begin(command.stamp), _these_words(command.text))
 
     def _begin(self, stamp: Stamp) -> LiveReply:
         times = self._times_of(stamp)
@@ -138,7 +158,7 @@ class Replies:
             key=lambda voice: not _speaks(voice.capabilities.languages, language),
         )
 
-    def release(self, command: m.Release) -> None:
+    def _release(self, command: m.Release) -> None:
         reply = self._reply
         if reply is None:
             return
@@ -150,7 +170,7 @@ class Replies:
         reply.release()
 
     def drop(self) -> None:
-        """See Discard."""
+        """Nothing more of the reply is made or heard."""
         if self._reply is not None:
             self._reply.cancel()
             self._dropped, self._reply = self._reply, None
@@ -162,17 +182,17 @@ class Replies:
             return dropped.times
         return self.times
 
-    def pause(self, command: m.Pause) -> None:
+    def _pause(self, command: m.Pause) -> None:
         if self._reply is not None and self._reply.playback is not None:
             self._reply.playback.pause()
         self._owner.emit(ReplyPaused(command.stamp))
 
-    def resume(self, command: m.Resume) -> None:
+    def _resume(self, command: m.Resume) -> None:
         self._owner.emit(ReplyResumed(command.stamp, command.played, command.reason))
         if self._reply is not None and self._reply.playback is not None:
             self._reply.playback.resume()
 
-    def cut(self, command: m.Cut) -> None:
+    def _cut(self, command: m.Cut) -> None:
         heard = self._reply.heard(command.played) if self._reply else ""
         times = self._reply.times if self._reply else self.times
         self.drop()
@@ -180,7 +200,7 @@ class Replies:
         if command.recorded:
             self._record_reply(command.stamp, heard, times, interrupted=True)
 
-    def complete(self, command: m.Complete) -> None:
+    def _complete(self, command: m.Complete) -> None:
         reply = self._reply
         if reply is None:
             return

@@ -136,19 +136,38 @@ async def test_a_hanging_engine_is_noticed_by_its_heartbeat() -> None:
         assert pid_of(pool) != before
 
 
-async def test_a_deadline_fails_the_job_and_ends_a_process_that_does_not_yield() -> None:
-    async with running(group(heartbeat=30.0, job_deadline=0.2)) as pool:
+async def test_a_job_nobody_feeds_is_withdrawn_at_its_deadline() -> None:
+    async with running(group(job_deadline=0.2)) as pool:
+        waiting = pool.speech_to_text("test/echo").open(TranscriptionOptions())
         with pytest.raises(DeadlineExceeded):
-            await say(pool, "hello")  # never finished by us: input is awaited, and the job is simply withdrawn
-            waiting = pool.speech_to_text("test/echo").open(TranscriptionOptions())
-            async for _ in waiting:
-                pass
+            await anext(aiter(waiting))
+        await until(lambda: only(pool).jobs == 0)
         assert only(pool).restarts == 0
-    async with running(group(heartbeat=0.3, job_deadline=0.1)) as pool:
+
+
+async def test_input_and_reading_put_the_deadline_off() -> None:
+    async with running(group(job_deadline=0.5)) as pool:
+        hearing = pool.speech_to_text("test/echo").open(TranscriptionOptions())
+        speaking = pool.text_to_speech("test/tone").open(SynthesisOptions())
+        speaking.send("long")
+        for number in range(8):
+            hearing.send(chunks(tone(0.1), 1_600, start=1_600 * number)[0])
+            await anext(aiter(speaking))
+            await asyncio.sleep(0.1)
+        hearing.finish()
+        assert [reading async for reading in hearing][-1].final
+        speaking.cancel()
+
+
+async def test_a_process_that_does_not_yield_at_the_deadline_is_ended() -> None:
+    async with running(group(heartbeat=1.0, job_deadline=0.5)) as pool:
+        hanging = pool.text_to_speech("test/tone").open(SynthesisOptions())
+        hanging.send("hang")
         with pytest.raises(DeadlineExceeded):
-            await say(pool, "hang")
+            await anext(aiter(hanging))
         await until(lambda: only(pool).restarts == 1)
-        assert await say(pool, "hello")
+        assert "deadline" in only(pool).last_error
+        await until(lambda: only(pool).state == "ready")
 
 
 async def test_garbage_on_the_socket_replaces_the_process() -> None:
@@ -273,8 +292,8 @@ from vivavoce.workers.pool import WorkerPool
 from vivavoce.contracts.speech import SynthesisOptions
 
 async def main():
-    engine = EngineOptions("tts", "test/tone")
-    pool = WorkerPool([WorkerOptions("a", (engine,)), WorkerOptions("b", (EngineOptions("llm", "test/agent"),))], SystemClock())
+    speaker, agent = EngineOptions("tts", "test/tone"), EngineOptions("llm", "test/agent")
+    pool = WorkerPool([WorkerOptions("a", (speaker,)), WorkerOptions("b", (agent,))], SystemClock())
     await pool.start()
     job = pool.text_to_speech("test/tone").open(SynthesisOptions())
     job.send("hang")

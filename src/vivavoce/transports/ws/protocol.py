@@ -105,7 +105,7 @@ def encode_event(event: SessionEvent, last: Stamp = NOWHERE) -> str:
     try:
         return encode(translate(event, stamp))
     except (ValidationError, PydanticSerializationError):  # half a surrogate pair, or a tool's argument that is no JSON
-        raise
+        return encode(translate(_presentable(event), stamp))
 
 
 def encode_error(error: VivavoceError, last: Stamp = NOWHERE) -> str:
