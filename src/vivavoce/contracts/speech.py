@@ -123,6 +123,8 @@ class Capabilities:
 
     ``languages`` are BCP 47 tags, empty meaning any. ``local`` says that nothing leaves this host; ``metered`` that
     discarded work costs money. ``sample_rate`` is the engine's own. ``concurrency`` is how many jobs run side by side.
+    ``final_latency`` is the typical time in seconds from the end of an utterance to its final transcript. ``grammar``
+    names the closed set of sentences a language model is limited to, or a recogniser can be asked to expect.
     """
 
     name: str
@@ -134,6 +136,8 @@ class Capabilities:
     local: bool = True
     metered: bool = False
     concurrency: int = 1
+    final_latency: float = 0.0
+    grammar: str = ""
     licence: str = ""
 
 
@@ -141,13 +145,15 @@ class Capabilities:
 class TranscriptionOptions:
     """How one utterance is to be read.
 
-    ``vocabulary`` names words to prefer; ``session`` groups utterances of one speaker.
+    ``vocabulary`` names words to prefer; ``session`` groups utterances of one speaker. ``grammar`` names a closed set of
+    sentences (see ``Capabilities``) that may win over the free reading where both agree by sound.
     """
 
     language: str = "en"
     session: str = ""
     vocabulary: tuple[str, ...] = ()
     partials: bool = True
+    grammar: str = ""
 
 
 @dataclass(frozen=True, slots=True)

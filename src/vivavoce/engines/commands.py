@@ -90,7 +90,9 @@ class CommandAgent:
     @property
     def capabilities(self) -> Capabilities:
         """Local, unmetered; understands the languages that have sentences."""
-        return Capabilities("commands", languages=languages(), streaming=False, concurrency=64, licence="Apache-2.0")
+        return Capabilities(
+            "commands", languages=languages(), streaming=False, concurrency=64, grammar="commands", licence="Apache-2.0"
+        )
 
     def stream(self, messages: Sequence[Message], tools: Sequence[Tool], options: LanguageOptions) -> Iterator[Delta]:
         """Answer the last message with one delta: text, or one tool call. About a millisecond.

@@ -34,7 +34,9 @@ MAX_SPEAKERS = 512
 MAX_PHONEME = 0.5
 """Seconds a phoneme of a word may last on average. Steady noise is read as one word drawn out to 0.7 s a phoneme and more;
 in recorded speech the longest was 0.39 s, in isolated letters 0.45 s."""
-_SEARCH = "commands"
+GRAMMAR = "commands"
+"""What utterances ask for that may be one of the built-in commands."""
+_SEARCH = GRAMMAR
 
 
 class PocketSphinx:
@@ -43,7 +45,7 @@ class PocketSphinx:
     Settings:
 
     - ``language``: "en", the only one with a model in the package.
-    - ``grammar`` (True): also listen for the built-in commands.
+    - ``grammar`` (True): load the built-in commands; utterances that ask for them may be read as one.
     - ``accept`` (0.55): how alike (0–1, by phonemes) the free reading must be for a command to be believed.
     - ``decoders`` (1): utterances decoded at the same time, about 90 MB each. Further ones wait and are kept as audio.
     - ``max_seconds`` (60): longest utterance.
@@ -82,6 +84,8 @@ class PocketSphinx:
             word_times=True,
             sample_rate=RATE,
             concurrency=self._concurrency,
+            final_latency=0.015,
+            grammar=GRAMMAR if self._grammar else "",
             licence="BSD-2-Clause",
         )
 
@@ -230,7 +234,7 @@ class _Utterance:
         """The engine lends a decoder; decoding starts with the first sample."""
         self._decoder = decoder
         self.decoded = 0
-        decoder.start(self._engine.mean(self._options.session))
+        decoder.start(self._engine.mean(self._options.session), commands=self._options.grammar == GRAMMAR)
 
     def surrender(self) -> _Decoders:
         """The engine takes the decoder back; the audio stays."""
@@ -257,9 +261,10 @@ class _Decoders:
     def __init__(self, grammar: str, accept: float) -> None:
         # Without the second pass (fwdflat) the final comes 10 ms after the end, and words are no worse for it.
         self._speech = Decoder(samprate=RATE, fwdflat=False, loglevel="FATAL")
-        self._commands = self._grammar_decoder(grammar) if grammar else None
+        self._commands: Any = self._grammar_decoder(grammar) if grammar else None
         self._accept = accept
         self._open = False
+        self._listening: tuple[Any, ...] = ()
         self.usable = True
 
     @property
@@ -267,10 +272,11 @@ class _Decoders:
         """The cepstral mean, as text."""
         return str(self._speech.get_cmn(True))
 
-    def start(self, mean: str) -> None:
-        """Begin an utterance. A decoder that cannot begin says so when it is fed."""
+    def start(self, mean: str, *, commands: bool) -> None:
+        """Begin an utterance, listening for commands or not. A decoder that cannot begin says so when it is fed."""
+        self._listening = tuple(d for d in (self._speech, self._commands if commands else None) if d is not None)
         try:
-            for decoder in self._both():
+            for decoder in self._listening:
                 # Called deprecated and unnecessary, yet only this forgets the noise estimated in the utterance before,
                 # which is another speaker's and changes the reading of this one.
                 with warnings.catch_warnings():
@@ -287,7 +293,7 @@ class _Decoders:
         if not self._open:
             raise EngineFailed("pocketsphinx could not begin the utterance")
         try:
-            for decoder in self._both():
+            for decoder in self._listening:
                 decoder.process_raw(pcm, False, False)
         except RuntimeError as error:
             self.usable = False
@@ -326,15 +332,12 @@ class _Decoders:
 
     def _end(self) -> None:
         self._open = False
-        for decoder in self._both():
+        for decoder in self._listening:
             decoder.end_utt()
-
-    def _both(self) -> tuple[Any, ...]:
-        return (self._speech,) if self._commands is None else (self._speech, self._commands)
 
     def _command(self) -> str:
         """The command heard, if it is a whole sentence: a grammar also yields the beginnings of sentences."""
-        hypothesis = self._commands.hyp() if self._commands is not None else None
+        hypothesis = self._commands.hyp() if self._commands in self._listening else None
         text = _clean(hypothesis.hypstr) if hypothesis else ""
         return text if text and self._whole.accept(text) else ""
 

@@ -9,6 +9,7 @@ from vivavoce.contracts.ports import AudioSink, Clock, EventListener
 from vivavoce.contracts.speech import Message
 from vivavoce.sessions import turn_messages as m
 from vivavoce.sessions.driver import TurnDriver
+from vivavoce.sessions.ear import FINISH_AFTER
 from vivavoce.sessions.microphone import AudioStatistics
 from vivavoce.sessions.options import MODES, ConversationOptions, Mode
 from vivavoce.sessions.ports import PROVIDER_KINDS, ProviderKind, SessionPorts
@@ -17,6 +18,8 @@ __all__ = ["AudioStatistics", "Conversation"]
 
 MAX_TEXT = 5_000
 """Characters of a typed turn."""
+SLOW_FINAL = 3.0
+"""Seconds a transcription is finished earlier per second its final reading takes."""
 
 
 class Conversation:
@@ -45,7 +48,7 @@ class Conversation:
             raise _unknown("language", self._options.language, self._ports.languages)
         self._driver.listening.start()
         self._driver.listening.push_to_talk = self._options.mode == "push_to_talk"
-        self._grade_speculation()
+        self._follow_providers()
         if self._options.greeting:
             self._driver.tell(m.Announced(self._driver.now, self._options.greeting))
 
@@ -112,7 +115,7 @@ class Conversation:
         setattr(self._driver.settings, kind, name)
         if kind == "tts":
             self._driver.settings.voice = ""
-        self._grade_speculation()
+        self._follow_providers()
         self._driver.emit(SettingsChanged(kind, name))
 
     def reset(self) -> None:
@@ -136,14 +139,20 @@ class Conversation:
         """What was said and heard."""
         return self._driver.history.messages
 
-    def _grade_speculation(self) -> None:
-        """Prepare replies ahead of the decision only where the policy allows discarding work."""
+    def _follow_providers(self) -> None:
+        """What the chosen ports can do decides how the turn machine goes about it.
+
+        Replies are prepared ahead of the decision only where the policy allows discarding work. A transcription whose final
+        reading takes long is finished early, so that it is there in time; a quick one is kept open for more of the same.
+        """
         policy = self._options.reply.speculation
         settings = self._driver.settings
         llm, tts = self._ports.llm.get(settings.llm), self._ports.tts.get(settings.tts)
         metered = llm.capabilities.metered or tts.capabilities.metered
         allowed = policy == "always" or (policy == "local" and not metered)
-        self._driver.tell(m.Changed(self._driver.now, speculate=allowed))
+        latency = self._ports.stt.get(settings.stt).capabilities.final_latency
+        finish_after = max(0.0, FINISH_AFTER - SLOW_FINAL * latency)
+        self._driver.tell(m.Changed(self._driver.now, speculate=allowed, finish_after=finish_after))
 
 
 def _unknown(what: str, name: object, known: object) -> UnknownName:

@@ -118,7 +118,8 @@ class TurnDriver:
     # --- commands -----------------------------------------------------------------------------------------------------
 
     def _open_segment(self, command: m.OpenSegment) -> None:
-        options = TranscriptionOptions(self.settings.language, self._session)
+        grammar = self._ports.llm.get(self.settings.llm).capabilities.grammar
+        options = TranscriptionOptions(self.settings.language, self._session, grammar=grammar)
         stt = self._ports.stt.get(self.settings.stt)
         self.listening.open_segment(command.segment, command.start, stt, options)
 

@@ -19,6 +19,9 @@ SCORE_PATIENCE = 0.3
 WORTH_PREPARING = 0.5
 """Completeness of a partial reading from which on it is likely enough to be the final one."""
 
+FINISH_AFTER = 0.2
+"""Seconds of silence after which a transcription is finished although the turn may go on."""
+
 DiscardReason = Literal["noise", "backchannel", "echo", "empty", "reset"]
 
 
@@ -35,6 +38,7 @@ class Ear:
         self._heard_until = 0
         self.turn: UserTurn | None = None
         self.language = options.language
+        self.finish_after = FINISH_AFTER
 
     def number_turn(self) -> int:
         """The number of a new turn, spoken or not."""
@@ -49,12 +53,14 @@ class Ear:
         return turn
 
     def begin_burst(self, turn: UserTurn, start: int) -> None:
-        """Voice, read by a segment of its own. Audio a segment has had is not given to the next."""
+        """Voice. Audio a segment has had is not given to the next."""
         start = max(start, self._heard_until)
         self._orders.stop_timer("endpoint")
-        self._segments += 1
-        turn.begin_burst(self._segments, start)
-        self._orders.give(m.OpenSegment(self._segments, start))
+        self._orders.stop_timer("finish")
+        if turn.begin_burst(start):
+            self._segments += 1
+            turn.open_segment(self._segments)
+            self._orders.give(m.OpenSegment(self._segments, start))
 
     def voiced(self, turn: UserTurn, voiced: int) -> bool:
         """So many voiced samples in this burst; tell whether that has just made it speech."""
@@ -71,14 +77,20 @@ class Ear:
             self._pauses.learn(HEARING.seconds(turn.burst_started - turn.speech_end))
         turn.confirmed = True
 
-    def end_burst(self, turn: UserTurn, end: int, now: int) -> None:
-        """A plausible end: have the segment read."""
-        segment = turn.end_burst(end)
+    def end_burst(self, turn: UserTurn, end: int) -> None:
+        """A plausible end. The segment stays open a little: most pauses are none, and words want their neighbours."""
+        turn.end_burst(end)
         self._heard_until = max(self._heard_until, end)
-        if segment is not None:
-            self._orders.give(m.FinishSegment(segment))
-        self._orders.set_timer("transcript", now, self._options.watchdogs.transcript)
+        self._orders.set_timer("finish", end, self.finish_after)
         self._orders.give(m.Notify(SpeechStopped(turn.stamp, end)))
+
+    def finish_reading(self, turn: UserTurn, now: int) -> None:
+        """Have what was said read for good."""
+        segment = turn.finish_segment()
+        if segment is not None:
+            self._orders.stop_timer("finish")
+            self._orders.give(m.FinishSegment(segment))
+            self._orders.set_timer("transcript", now, self._options.watchdogs.transcript)
 
     def drop_burst(self, turn: UserTurn) -> None:
         """The burst was noise."""
@@ -144,6 +156,7 @@ class Ear:
             self._heard_until = max(self._heard_until, self.turn.burst_started + self.turn.burst_voiced)
         self.turn = None
         self._orders.stop_timer("endpoint")
+        self._orders.stop_timer("finish")
         self._orders.stop_timer("decide")
         self._orders.stop_timer("transcript")
         self._orders.stop_timer("max_turn")

@@ -10,7 +10,7 @@ from vivavoce.contracts.events import SpeechStarted, SpeechStopped, TranscriptUp
 from vivavoce.sessions.barge_in import Reason
 from vivavoce.sessions.options import Mode
 
-Timer = Literal["endpoint", "decide", "transcript", "reply", "stalled", "max_turn", "idle"]
+Timer = Literal["endpoint", "finish", "decide", "transcript", "reply", "stalled", "max_turn", "idle"]
 
 
 # --- events -----------------------------------------------------------------------------------------------------------
@@ -168,12 +168,16 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Settings from now on; None leaves a setting as it is."""
+    """Settings from now on; None leaves a setting as it is.
+
+    ``finish_after`` is how many seconds of silence a transcription is kept open for more of the same.
+    """
 
     at: int
     mode: Mode | None = None
     language: str | None = None
     speculate: bool | None = None
+    finish_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ class TurnMachine:
         }
         self._timers: dict[m.Timer, Callable[[UserTurn], None]] = {
             "endpoint": self._endpoint_due,
+            "finish": lambda turn: self._ear.finish_reading(turn, self._now),
             "decide": self._judge,
             "transcript": self._transcript_due,
             "max_turn": lambda turn: self._commit(),
@@ -117,12 +118,13 @@ class TurnMachine:
         if self._ear.voiced(turn, event.voiced):
             self._confirm(turn)
         if turn.burst_confirmed:
-            self._ear.end_burst(turn, event.end, self._now)
+            self._ear.end_burst(turn, event.end)
         else:
             self._ear.drop_burst(turn)
         if len(turn.segments) >= MAX_SEGMENTS:
             self._commit()
         elif turn.over_reply:
+            self._ear.finish_reading(turn, self._now)
             self._judge(turn)
         else:
             self._paused(turn)
@@ -162,6 +164,7 @@ class TurnMachine:
 
     def _grade(self, turn: UserTurn) -> None:
         if self._mode == "auto" and self._ear.wait_is_over(turn, self._now):
+            self._ear.finish_reading(turn, self._now)
             self._end_turn_if_read(turn)
 
     def _end_turn_if_read(self, turn: UserTurn) -> None:
@@ -182,7 +185,8 @@ class TurnMachine:
         if turn.over_reply:
             self._cut("command")
         if turn.phase is Phase.SPEAKING:
-            self._ear.end_burst(turn, self._now, self._now)
+            self._ear.end_burst(turn, self._now)
+        self._ear.finish_reading(turn, self._now)
         turn.phase = Phase.COMMITTED
         turn.wait = 0.0
         self._orders.stop_timer("endpoint")
@@ -244,6 +248,7 @@ class TurnMachine:
 
     def _changed(self, event: m.Changed) -> None:
         self._ear.language = event.language or self._ear.language
+        self._ear.finish_after = self._ear.finish_after if event.finish_after is None else event.finish_after
         self._answers.speculation = self._answers.speculation if event.speculate is None else event.speculate
         self._mode = event.mode or self._mode
         turn = self._ear.turn

@@ -21,8 +21,9 @@ class Phase(Enum):
 
 @dataclass(slots=True)
 class Segment:
-    """One stretch of transcription. ``read`` once its text is final."""
+    """One stretch of transcription, opened for the burst that began at ``burst``. ``read`` once its text is final."""
 
+    burst: int = 0
     text: str = ""
     words: int = 0
     stop: bool = False
@@ -90,31 +91,39 @@ class UserTurn:
         """Likeness to the reply's own words."""
         return max((segment.echo for segment in self.segments.values()), default=0.0)
 
-    def begin_burst(self, segment: int, start: int) -> None:
-        """Voice again (or for the first time), read by ``segment``."""
+    def begin_burst(self, start: int) -> bool:
+        """Voice again (or for the first time); tell whether it needs a segment of its own."""
         self.phase = Phase.SPEAKING
         self.earlier_voiced += self.burst_voiced
         self.burst_started, self.burst_voiced, self.burst_confirmed = start, 0, False
-        self.current = segment
-        self.segments[segment] = Segment()
+        return self.current is None
 
-    def end_burst(self, end: int) -> int | None:
-        """A plausible end: the next revision. Return the segment to be finished."""
+    def open_segment(self, segment: int) -> None:
+        """What is said from now on is read by ``segment``."""
+        self.current = segment
+        self.segments[segment] = Segment(burst=self.burst_started)
+
+    def end_burst(self, end: int) -> None:
+        """A plausible end: the next revision."""
         self.phase = Phase.PAUSING
         self.speech_end = end
         self.revision += 1
         self.score, self.scored = None, False
-        finished, self.current = self.current, None
-        return finished
 
     def drop_burst(self) -> int | None:
-        """The burst was noise: as if it had not been. Return the segment to be cancelled."""
+        """The burst was noise: as if it had not been. Return the segment to be cancelled, if it was opened for it."""
         self.phase = Phase.PAUSING
         self.burst_voiced = 0
+        if self.current is None or self.segments[self.current].burst != self.burst_started:
+            return None
         dropped, self.current = self.current, None
-        if dropped is not None:
-            self.segments.pop(dropped, None)
+        self.segments.pop(dropped)
         return dropped
+
+    def finish_segment(self) -> int | None:
+        """Return the segment to be finished, if one is open."""
+        finished, self.current = self.current, None
+        return finished
 
     def hear(self, event: Heard | Read) -> bool:
         """Take a reading; tell whether it belongs here and is news."""

@@ -62,7 +62,7 @@ class ScriptedSpeechToText:
         self.clock: Clock = clock or SystemClock()
         self.tally = Tally()
         self.asked: list[TranscriptionOptions] = []
-        self.capabilities = Capabilities(name=name, concurrency=1_000, licence="Apache-2.0")
+        self.capabilities = Capabilities(name=name, concurrency=1_000, final_latency=final_latency, licence="Apache-2.0")
 
     def open(self, options: TranscriptionOptions) -> Transcription:
         """Begin an utterance."""

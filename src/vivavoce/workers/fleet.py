@@ -14,6 +14,9 @@ from vivavoce.workers.jobs import EngineKey
 from vivavoce.workers.options import WorkerOptions
 from vivavoce.workers.process import WorkerProcess
 
+GROWN = 1.25
+"""How much larger than freshly loaded a process must be to be recycled."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
@@ -194,9 +197,12 @@ class Fleet:
         self._on_room()
 
     def memory_reported(self, process: WorkerProcess) -> None:
-        """Recycle a process that grew too large: a fresh one first, then this one ends when its work is done."""
-        limit = self._options.max_memory
-        if limit and process.memory > limit << 20:
+        """Recycle a process that grew too large: a fresh one first, then this one ends when its work is done.
+
+        One that was nearly as large when it was loaded stays: another would be no smaller.
+        """
+        limit = self._options.max_memory << 20
+        if limit and process.memory > max(limit, GROWN * process.loaded_memory):
             for place in self._places:
                 if place.process is process:
                     self._bring_up(place)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from vivavoce.contracts.errors import ProtocolViolation
+from vivavoce.contracts.errors import ProtocolViolation, VivavoceError
 from vivavoce.workers.wire import MAX_PAYLOAD, Decoder, Frame, Kind, pack
 
 MAX_UNSENT = 64 << 20
@@ -24,7 +24,7 @@ class Link(asyncio.BufferedProtocol):
     """Frames over a stream transport.
 
     A write per frame would cost more than what is done with it, so everything of one loop tick goes out in one. Voice
-    activity frames are gathered over ``gather`` seconds where ``gather`` is not 0.
+    activity records may wait ``gather`` seconds for others, or until something else is written.
     """
 
     def __init__(self, on_frame: Callable[[Frame], None], on_lost: Callable[[Exception | None], None]) -> None:
@@ -38,8 +38,12 @@ class Link(asyncio.BufferedProtocol):
         self._voice: list[bytes] = []
         self._pumps: dict[Pump, None] = {}
         self._scheduled = False
+        self._gathering = False
         self._violation: ProtocolViolation | None = None
         self.writes = 0
+        self.gather = 0.0
+        self.voice_record = 0
+        """Bytes of one voice activity record, known once the detector is loaded."""
 
     # --- asyncio's side
 
@@ -57,8 +61,9 @@ class Link(asyncio.BufferedProtocol):
             for frame in self._decoder.feed(bytes(self._buffer[:nbytes])):
                 self._on_frame(frame)
         except ProtocolViolation as error:
-            self._violation = error
-            self.abort()
+            self._give_up(error)
+        except (VivavoceError, LookupError, TypeError, ValueError) as error:
+            self._give_up(ProtocolViolation(f"a frame from the worker makes no sense: {error!r}", cause=error))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The worker is gone, or was found to talk nonsense."""
@@ -82,11 +87,15 @@ class Link(asyncio.BufferedProtocol):
             self._schedule()
 
     def write_voice(self, head: bytes, pcm: bytes) -> None:
-        """Send one voice activity record with this tick's."""
+        """Send one voice activity record, with this tick's or within ``gather`` seconds."""
         self._voice.append(head)
         self._voice.append(pcm)
-        if not self._scheduled:
-            self._schedule()
+        if not self._scheduled and not self._gathering:
+            if self.gather:
+                self._gathering = True
+                self._loop.call_later(self.gather, self._flush)
+            else:
+                self._schedule()
 
     def pump(self, source: Pump) -> None:
         """Ask ``source`` for its frames when this tick's go out."""
@@ -107,14 +116,11 @@ class Link(asyncio.BufferedProtocol):
             for start in range(0, len(data), size):
                 self._frames.append(pack(Kind.VOICE, 0, data[start : start + size]))
 
-    voice_record: int = 0
-    """Bytes of one voice activity record, known once the detector is loaded."""
-
     def _record_limit(self, total: int) -> int:
         return MAX_PAYLOAD // self.voice_record * self.voice_record if self.voice_record else total
 
     def _flush(self) -> None:
-        self._scheduled = False
+        self._scheduled = self._gathering = False
         pumps, self._pumps = self._pumps, {}
         for source in pumps:
             source.pump()
@@ -125,8 +131,11 @@ class Link(asyncio.BufferedProtocol):
         self.writes += 1
         self._transport.write(b"".join(frames))
         if self._transport.get_write_buffer_size() > MAX_UNSENT:
-            self._violation = ProtocolViolation(f"the worker left {MAX_UNSENT >> 20} MB unread")
-            self.abort()
+            self._give_up(ProtocolViolation(f"the worker left {MAX_UNSENT >> 20} MB unread"))
+
+    def _give_up(self, error: ProtocolViolation) -> None:
+        self._violation = error
+        self.abort()
 
     def flush(self) -> None:
         """Send now what waits for the end of the tick."""

@@ -72,8 +72,8 @@ def pid_of(pool: WorkerPool) -> int:
 async def until(condition: Callable[[], object], patience: float = 20.0) -> None:
     """Wait until a condition holds."""
     async with asyncio.timeout(patience):
-        while not condition():
-            await asyncio.sleep(0.005)  # noqa: ASYNC110 - a test looks from outside
+        while not condition():  # noqa: ASYNC110 - a test looks from outside
+            await asyncio.sleep(0.005)
 
 
 async def say(pool: WorkerPool, text: str) -> list[SpokenAudio]:

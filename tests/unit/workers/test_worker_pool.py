@@ -265,3 +265,42 @@ async def test_too_many_streams_are_refused() -> None:
         streams.append(detector.open(lambda result: None, lambda error: None))
         for stream in streams:
             stream.close()
+
+
+async def test_everything_of_a_tick_goes_out_in_one_write() -> None:
+    async with running() as pool:
+        found: list[SpeechProbability] = []
+        detector = pool.voice_activity("test/energy")
+        streams = [detector.open(found.append, lambda error: None) for _ in range(30)]
+        utterances = [pool.speech_to_text("test/echo").open(TranscriptionOptions()) for _ in range(10)]
+        await until(lambda: only(pool).streams == 30)
+        await settled()
+        (group_,) = pool._groups
+        (process,) = group_._fleet.ready()
+        assert process._link is not None
+        before = process._link.writes
+        for chunk in chunks(tone(0.064), 1):
+            for stream in streams[:3]:
+                stream.send(chunk)
+        for stream in streams:
+            stream.send(chunks(tone(0.064), 1_024, start=1_024)[0])
+        for utterance in utterances:
+            for chunk in chunks(tone(0.064), 16):
+                utterance.send(chunk)
+        await until(lambda: len(found) == 3 * 2 + 30 * 2)
+        assert process._link.writes == before + 1
+        for stream in streams:
+            stream.close()
+        for utterance in utterances:
+            utterance.cancel()
+
+
+async def test_cancelling_start_leaves_nothing_behind() -> None:
+    slow = EngineOptions("tts", "test/tone", {"load_seconds": 60})
+    pool = WorkerPool([group(slow)], SystemClock())
+    starting = asyncio.get_running_loop().create_task(pool.start())
+    await asyncio.sleep(0)  # the process is being forked
+    starting.cancel()
+    await asyncio.wait([starting])
+    await pool.close()
+    assert only(pool).pid is None

@@ -71,7 +71,7 @@ export class ReplyBuffer {
   }
 
   push(generation: number, offset: number, pcm: Int16Array): void {
-    if (generation < this.generation) {
+    if (generation < this.floor || generation < this.generation) {
       this.stale += 1;
       return;
     }

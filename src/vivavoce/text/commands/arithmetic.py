@@ -228,5 +228,7 @@ def _scientific(value: Fraction) -> str:
         exponent += 1
     while abs(value) < Fraction(10) ** exponent:
         exponent -= 1
+    if round(abs(value) / Fraction(10) ** exponent, 2) == 10:
+        exponent += 1
     lead, _ = written(Amount(value / Fraction(10) ** exponent), 2)
     return f"{lead} times 10 to the power of {exponent}".replace("of -", "of minus ")

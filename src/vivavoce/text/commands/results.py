@@ -35,7 +35,13 @@ def result_sentence(source: CommandSource, tool: str, arguments: Result, text: s
         return source.replies["done"]
     try:
         return _SENTENCES[tool](source.replies, arguments, result)
-    except (KeyError, TypeError, ValueError):  # the tool is not ours to trust: its result may have any shape
+    except (
+        AttributeError,
+        KeyError,
+        OverflowError,
+        TypeError,
+        ValueError,
+    ):  # the tool is not ours to trust: its result may have any shape
         return source.replies["done"]
 
 
