@@ -41,10 +41,11 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU seconds and resident MB of one process."""
+    """CPU seconds, resident MB, and seconds in which a process could have run but was not given a core."""
 
     cpu: float
     memory: float
+    starved: float
 
 
 class Server(AbstractContextManager["Server"]):
@@ -158,12 +159,25 @@ def usage_of(pid: int) -> Usage:
     """CPU and memory of a process so far. Raises FileNotFoundError for one that is gone."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return Usage((int(fields[11]) + int(fields[12])) / TICKS, pages * PAGE / 2**20)
+    ran, waited = 0, 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            numbers = (task / "schedstat").read_text().split()
+        except (FileNotFoundError, ProcessLookupError):  # the thread has just ended
+            continue
+        ran, waited = ran + int(numbers[0]), waited + int(numbers[1])
+    ticks = (int(fields[11]) + int(fields[12])) / TICKS
+    return Usage(max(ticks, ran / 1e9), pages * PAGE / 2**20, waited / 1e9)
 
 
 def spent(before: Mapping[str, Usage], after: Mapping[str, Usage]) -> dict[str, float]:
     """CPU seconds between two looks, by process."""
     return {name: after[name].cpu - before[name].cpu for name in before if name in after}
+
+
+def starved(before: Mapping[str, Usage], after: Mapping[str, Usage], name: str = "server") -> float:
+    """Seconds between two looks in which a process was kept from its core, by others or by its own workers."""
+    return after[name].starved - before[name].starved
 
 
 def run_python(arguments: Sequence[str], cores: tuple[int, ...] = ()) -> subprocess.CompletedProcess[bytes]:

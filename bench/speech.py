@@ -2,8 +2,8 @@
 
 The recordings are not part of the project; a benchmark that needs them says so where they are absent. The truth comes from
 an offline pass of the Silero model over the whole recording (32 ms frames, no gate), refined by level in steps of 5 ms:
-the last step, within the last voiced frame or the two behind it, that is at most 30 dB below the utterance's loudest and at
-least 8 dB above the recording's quietest.
+the last step, up to two frames behind the last voiced one, that is at most 30 dB below the loud parts of the stretch and at
+least 10 dB above what follows in the next 0.15 s (the first step likewise).
 """
 
 from __future__ import annotations
@@ -118,10 +118,17 @@ def levels(samples: Samples) -> NDArray[np.float64]:
 def refine(loudness: NDArray[np.float64], start: int, end: int) -> tuple[int, int]:
     """First and last sample of speech around the stretch ``start`` to ``end`` (samples)."""
     low, high = max(0, (start - 2 * FRAME) // STEP), min(len(loudness), (end + 2 * FRAME) // STEP)
-    part = loudness[low:high]
-    floor = float(np.percentile(loudness, 5))
-    audible = np.nonzero(part >= max(part.max() - 30.0, floor + 8.0))[0]
-    return (low + int(audible[0])) * STEP, (low + int(audible[-1]) + 1) * STEP
+    loud = float(np.percentile(loudness[low:high], 95)) - 30.0
+    before, behind = loudness[max(0, low - 30) : low], loudness[high : high + 30]
+    first = np.nonzero(loudness[low:high] >= max(loud, _floor(before) + 10.0))[0]
+    last = np.nonzero(loudness[low:high] >= max(loud, _floor(behind) + 10.0))[0]
+    onset = low + int(first[0]) if len(first) else start // STEP
+    ending = low + int(last[-1]) + 1 if len(last) else end // STEP
+    return onset * STEP, ending * STEP
+
+
+def _floor(quiet: NDArray[np.float64]) -> float:
+    return float(np.median(quiet)) if len(quiet) else -96.0
 
 
 def cut(name: str, samples: Samples, text: str = "", split: float = SPLIT) -> list[Utterance]:

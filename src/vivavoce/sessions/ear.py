@@ -136,19 +136,17 @@ class Ear:
         return True
 
     def discard(self, reason: DiscardReason) -> None:
-        """It was no turn."""
+        """It was no turn; of nothing at all only emptiness is worth telling."""
         turn = self.turn
         if turn is None:
+            if reason == "empty":
+                self._orders.give(m.Notify(TurnDiscarded(Stamp(self._turns, 0, 0), reason)))
             return
         for number, segment in turn.segments.items():
             if not segment.read:
                 self._orders.give(m.CancelSegment(number))
         self._orders.give(m.Notify(TurnDiscarded(turn.stamp, reason)))
         self.close()
-
-    def nothing_to_commit(self) -> None:
-        """A commit found no turn."""
-        self._orders.give(m.Notify(TurnDiscarded(Stamp(self._turns, 0, 0), "empty")))
 
     def close(self) -> None:
         """The turn is over, one way or the other."""

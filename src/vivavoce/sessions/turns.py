@@ -168,19 +168,17 @@ class TurnMachine:
             self._end_turn_if_read(turn)
 
     def _end_turn_if_read(self, turn: UserTurn) -> None:
-        if turn.unread:
-            return
-        if not turn.text:
+        if not turn.unread and turn.text:
+            self._interruption.answered = turn
+            self._ear.close()
+            self._answers.answer(turn, self._now)
+        elif not turn.unread:
             self._discard("empty")
-            return
-        self._interruption.answered = turn
-        self._ear.close()
-        self._answers.answer(turn, self._now)
 
     def _commit(self) -> None:
         turn = self._ear.turn
         if turn is None:
-            self._ear.nothing_to_commit()
+            self._discard("empty")
             return
         if turn.over_reply:
             self._cut("command")

@@ -17,8 +17,7 @@ import soxr
 from tests.conftest import require
 from vivavoce.contracts.errors import EngineFailed, InvalidAudio, Overloaded, UnknownName
 from vivavoce.contracts.speech import Transcript, TranscriptionOptions
-from vivavoce.engines import pocketsphinx
-from vivavoce.engines.pocketsphinx import MAX_SPEAKERS, PocketSphinx
+from vivavoce.engines.pocketsphinx import MAX_SPEAKERS, PocketSphinx, decoders
 
 pytestmark = pytest.mark.engine
 Say = Callable[..., bytes]
@@ -27,7 +26,7 @@ CHUNK = 640
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[PocketSphinx]:
-    require(pocketsphinx._missing is None, "pocketsphinx is not installed: pip install 'vivavoce[builtin]'")
+    require(decoders.missing is None, "pocketsphinx is not installed: pip install 'vivavoce[builtin]'")
     engine = PocketSphinx({"max_seconds": 20.0})
     yield engine
     engine.close()
@@ -131,7 +130,10 @@ def test_eight_overlapping_utterances_read_as_if_alone(engine: PocketSphinx, say
 
 
 def test_who_waits_is_decoded_when_a_decoder_is_free(engine: PocketSphinx, say: Say) -> None:
-    first, second = engine.open(TranscriptionOptions(grammar="commands")), engine.open(TranscriptionOptions())
+    first, second = (
+        engine.open(TranscriptionOptions(grammar="commands")),
+        engine.open(TranscriptionOptions(grammar="commands")),
+    )
     pcm = say("set a timer for ten minutes")
     assert second.send(pcm) is None and second.decoded == 0
     first.close()
@@ -221,7 +223,7 @@ def test_a_broken_decoder_is_replaced(engine: PocketSphinx, say: Say) -> None:
         def end_utt(self) -> None:
             raise RuntimeError("failed inside")
 
-    broken._speech = Failing()  # the library has no gentle way to fail: misused, it crashes
+    broken._listening = (Failing(),)  # the library has no gentle way to fail: misused, it crashes
     with pytest.raises(EngineFailed):
         utterance.send(_room(100))
     utterance.close()
@@ -230,7 +232,7 @@ def test_a_broken_decoder_is_replaced(engine: PocketSphinx, say: Say) -> None:
 
 
 def test_without_grammar_and_partials(say: Say) -> None:
-    require(pocketsphinx._missing is None, "pocketsphinx is not installed: pip install 'vivavoce[builtin]'")
+    require(decoders.missing is None, "pocketsphinx is not installed: pip install 'vivavoce[builtin]'")
     engine = PocketSphinx({"grammar": False})
     utterance = engine.open(TranscriptionOptions(partials=False))
     pcm = say("what time is it")
@@ -246,6 +248,6 @@ def test_without_grammar_and_partials(say: Say) -> None:
 
 
 def test_another_language_is_refused_at_load() -> None:
-    require(pocketsphinx._missing is None, "pocketsphinx is not installed: pip install 'vivavoce[builtin]'")
+    require(decoders.missing is None, "pocketsphinx is not installed: pip install 'vivavoce[builtin]'")
     with pytest.raises(UnknownName):
         PocketSphinx({"language": "fr"})

@@ -6,37 +6,21 @@ is always decoded as a stream: mixing in ``full_utt=True`` on the same decoder c
 
 from __future__ import annotations
 
-import difflib
-import re
-import warnings
 from collections import OrderedDict, deque
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from vivavoce.contracts.errors import EngineFailed, EngineMissing, InvalidAudio, Overloaded, UnknownName
-from vivavoce.contracts.speech import Capabilities, Transcript, TranscriptionOptions, Word
+from vivavoce.contracts.speech import Capabilities, Transcript, TranscriptionOptions
+from vivavoce.engines.pocketsphinx.decoders import GRAMMAR, RATE, Decoders, missing
 from vivavoce.text.commands import load, speech_grammar
 
-try:
-    from pocketsphinx import Decoder
-except ImportError as error:
-    _missing: ImportError | None = error
-else:
-    _missing = None
-
 Setting = str | int | float | bool
-RATE = 16_000
-FRAMES_PER_SECOND = 100
 BLOCK = RATE // 50 * 2
 """Bytes decoded at once (20 ms). Always the same, so that the reading does not depend on how the audio was cut."""
 MAX_SPEAKERS = 512
 """Speakers whose cepstral mean is remembered; the one not heard for longest is forgotten."""
-MAX_PHONEME = 0.5
-"""Seconds a phoneme of a word may last on average. Steady noise is read as one word drawn out to 0.7 s a phoneme and more;
-in recorded speech the longest was 0.39 s, in isolated letters 0.45 s."""
-GRAMMAR = "commands"
-"""What utterances ask for that may be one of the built-in commands."""
-_SEARCH = GRAMMAR
+SETTLE = int(0.8 * RATE) * 2
+"""Bytes after which the utterance of an unknown speaker is begun again, with the mean of its own first 0.8 s."""
 
 
 class PocketSphinx:
@@ -55,11 +39,11 @@ class PocketSphinx:
     """
 
     def __init__(self, settings: Mapping[str, Setting]) -> None:
-        if _missing is not None:
+        if missing is not None:
             raise EngineMissing(
                 "pocketsphinx is not installed: pip install 'vivavoce[builtin]' (there is no wheel for Python 3.14 "
                 "and none for Linux on ARM)",
-                cause=_missing,
+                cause=missing,
             )
         self._language = str(settings.get("language", "en"))
         _require_english(self._language)
@@ -69,7 +53,7 @@ class PocketSphinx:
         self._grammar = speech_grammar(load(self._language)) if settings.get("grammar", True) else ""
         self._free = [self._load() for _ in range(max(1, int(settings.get("decoders", 1))))]
         self._concurrency = len(self._free)
-        self._fresh_mean: str = self._free[0].mean
+        self.fresh_mean: str = self._free[0].mean
         self._means: OrderedDict[str, str] = OrderedDict()
         self._waiting: deque[_Utterance] = deque()
         self._decoding: list[_Utterance] = []
@@ -124,7 +108,7 @@ class PocketSphinx:
         self._waiting.appendleft(utterance)
         self._assign()
 
-    def release(self, utterance: _Utterance, decoder: _Decoders | None) -> None:
+    def release(self, utterance: _Utterance, decoder: Decoders | None) -> None:
         """The utterance is over; whoever waits longest gets its decoder."""
         if utterance in self._waiting:
             self._waiting.remove(utterance)
@@ -134,15 +118,14 @@ class PocketSphinx:
             self._free.append(decoder if decoder.usable else self._load())
         self._assign()
 
-    def mean(self, speaker: str) -> str:
-        """The cepstral mean to begin with: the speaker's own where it is known.
+    def mean(self, speaker: str) -> str | None:
+        """The speaker's cepstral mean, where it is known.
 
-        Beginning each utterance afresh costs a quarter of the accuracy (measured: 28 → 40 % word errors).
+        Beginning each utterance with the model's own costs a quarter of the accuracy (measured: 28 → 40 % word errors).
         """
         if speaker in self._means:
             self._means.move_to_end(speaker)
-            return self._means[speaker]
-        return self._fresh_mean
+        return self._means.get(speaker)
 
     def remember(self, speaker: str, mean: str) -> None:
         """Keep the speaker's cepstral mean, if the speaker has a name."""
@@ -158,8 +141,8 @@ class PocketSphinx:
             self._decoding.append(utterance)
             utterance.begin(self._free.pop())
 
-    def _load(self) -> _Decoders:
-        return _Decoders(self._grammar, self._accept)
+    def _load(self) -> Decoders:
+        return Decoders(self._grammar, self._accept)
 
 
 def _require_english(language: str) -> None:
@@ -176,9 +159,10 @@ class _Utterance:
         self._max_bytes = max_bytes
         self._step_blocks = step_blocks
         self._audio = bytearray()
-        self._decoder: _Decoders | None = None
+        self._decoder: Decoders | None = None
         self._closed = False
         self._partial = ""
+        self._settled = False
         self.decoded = 0
         """Bytes decoded so far."""
 
@@ -230,13 +214,15 @@ class _Utterance:
         self._audio.clear()
         self._engine.release(self, decoder)
 
-    def begin(self, decoder: _Decoders) -> None:
+    def begin(self, decoder: Decoders) -> None:
         """The engine lends a decoder; decoding starts with the first sample."""
         self._decoder = decoder
         self.decoded = 0
-        decoder.start(self._engine.mean(self._options.session), commands=self._options.grammar == GRAMMAR)
+        mean = self._engine.mean(self._options.session)
+        self._settled = mean is not None
+        decoder.start(mean or self._engine.fresh_mean, commands=self._options.grammar == GRAMMAR)
 
-    def surrender(self) -> _Decoders:
+    def surrender(self) -> Decoders:
         """The engine takes the decoder back; the audio stays."""
         decoder, self._decoder = self._decoder, None
         if decoder is None:
@@ -245,152 +231,22 @@ class _Utterance:
         decoder.abandon()
         return decoder
 
-    def _decode(self, decoder: _Decoders, blocks: int | None) -> bool:
+    def _decode(self, decoder: Decoders, blocks: int | None) -> bool:
         """Decode whole blocks, at most ``blocks``; whether there was any."""
         whole = (len(self._audio) - self.decoded) // BLOCK
         count = whole if blocks is None else min(whole, blocks)
         for _ in range(count):
             decoder.process(bytes(self._audio[self.decoded : self.decoded + BLOCK]))
             self.decoded += BLOCK
+            if not self._settled and self.decoded >= SETTLE:
+                self._settle(decoder)
+                return self._decode(decoder, None if blocks is None else blocks)
         return count > 0
 
-
-class _Decoders:
-    """A decoder of free speech and one of the commands, fed the same audio."""
-
-    def __init__(self, grammar: str, accept: float) -> None:
-        # Without the second pass (fwdflat) the final comes 10 ms after the end, and words are no worse for it.
-        self._speech = Decoder(samprate=RATE, fwdflat=False, loglevel="FATAL")
-        self._commands: Any = self._grammar_decoder(grammar) if grammar else None
-        self._accept = accept
-        self._open = False
-        self._listening: tuple[Any, ...] = ()
-        self.usable = True
-
-    @property
-    def mean(self) -> str:
-        """The cepstral mean, as text."""
-        return str(self._speech.get_cmn(True))
-
-    def start(self, mean: str, *, commands: bool) -> None:
-        """Begin an utterance, listening for commands or not. A decoder that cannot begin says so when it is fed."""
-        self._listening = tuple(d for d in (self._speech, self._commands if commands else None) if d is not None)
-        try:
-            for decoder in self._listening:
-                # Called deprecated and unnecessary, yet only this forgets the noise estimated in the utterance before,
-                # which is another speaker's and changes the reading of this one.
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", DeprecationWarning)
-                    decoder.start_stream()
-                decoder.set_cmn(mean)
-                decoder.start_utt()
-            self._open = True
-        except RuntimeError:
-            self.usable = False
-
-    def process(self, pcm: bytes) -> None:
-        """Decode. Raises EngineFailed; the decoder is then replaced."""
-        if not self._open:
-            raise EngineFailed("pocketsphinx could not begin the utterance")
-        try:
-            for decoder in self._listening:
-                decoder.process_raw(pcm, False, False)
-        except RuntimeError as error:
-            self.usable = False
-            raise EngineFailed("pocketsphinx failed on this audio", cause=error) from error
-
-    def partial(self) -> str:
-        hypothesis = self._speech.hyp()
-        return _clean(hypothesis.hypstr) if hypothesis else ""
-
-    def finish(self) -> Transcript:
-        """End the utterance: the command where both readings agree, else the free reading."""
-        try:
-            self._end()
-        except RuntimeError as error:
-            self.usable = False
-            raise EngineFailed("pocketsphinx could not end the utterance", cause=error) from error
-        text = self.partial()
-        heard = tuple(word for word in _words(self._speech, True) if self._pronounceable(word))
-        command = self._command()
-        if command:
-            agreement = self._likeness(command, text)
-            if agreement >= self._accept:
-                words = _words(self._commands, False)
-                return Transcript(command, True, len(command), words, agreement, "en", command=True)
-        text = " ".join(word.text for word in heard)
-        confidence = sum(word.confidence or 0.0 for word in heard) / len(heard) if heard else None
-        return Transcript(text, True, len(text), heard, confidence, "en")
-
-    def abandon(self) -> None:
-        """End what is open, whatever it says."""
-        if self._open:
-            try:
-                self._end()
-            except RuntimeError:  # a decoder that cannot even end is replaced
-                self.usable = False
-
-    def _end(self) -> None:
-        self._open = False
-        for decoder in self._listening:
-            decoder.end_utt()
-
-    def _command(self) -> str:
-        """The command heard, if it is a whole sentence: a grammar also yields the beginnings of sentences."""
-        hypothesis = self._commands.hyp() if self._commands in self._listening else None
-        text = _clean(hypothesis.hypstr) if hypothesis else ""
-        return text if text and self._whole.accept(text) else ""
-
-    def _likeness(self, command: str, text: str) -> float:
-        """How alike two readings sound: matching phonemes, as a ratio (Ratcliff and Obershelp, 1988).
-
-        A grammar finds a command in anything; the free reading of the same audio tells whether one was said.
-        """
-        return difflib.SequenceMatcher(None, self._phonemes(command), self._phonemes(text), autojunk=False).ratio()
-
-    def _pronounceable(self, word: Word) -> bool:
-        """Whether a mouth would take that long."""
-        return word.end - word.start <= MAX_PHONEME * len(self._phonemes(word.text))
-
-    def _phonemes(self, text: str) -> list[str]:
-        return " ".join(self._speech.lookup_word(word) or word for word in text.split()).split()
-
-    def _grammar_decoder(self, grammar: str) -> Any:
-        """A decoder that knows only the words of the grammar (with the full dictionary it takes 27 MB more)."""
-        decoder = Decoder(samprate=RATE, lm=None, dict=None, bestpath=False, loglevel="FATAL")
-        for word in sorted(set(re.findall(r"[a-z']+", re.sub(r"<\w+>|#.*|grammar .*|public ", "", grammar)))):
-            for name, phonemes in self._pronunciations(word):
-                decoder.add_word(name, phonemes, False)
-        decoder.add_jsgf_string(_SEARCH, grammar)
-        decoder.activate_search(_SEARCH)
-        self._whole = decoder.get_fsg(_SEARCH)
-        return decoder
-
-    def _pronunciations(self, word: str) -> Sequence[tuple[str, str]]:
-        found: list[tuple[str, str]] = []
-        name = word
-        while phonemes := self._speech.lookup_word(name):
-            found.append((name, phonemes))
-            name = f"{word}({len(found) + 1})"
-        if not found:
-            raise EngineFailed(f"the commands contain {word!r}, which the recogniser cannot pronounce")
-        return found
-
-
-_NO_WORD = re.compile(r"<[^>]*>|\[[^\]]*\]|\+\+[^+]*\+\+|\(\d+\)|\(NULL\)")
-
-
-def _clean(text: str) -> str:
-    """Without silences, noises and numbers of pronunciations."""
-    return " ".join(_NO_WORD.sub(" ", text).split())
-
-
-def _words(decoder: Any, scored: bool) -> tuple[Word, ...]:
-    """Words with times; ``scored`` where posteriors mean something (a grammar has none)."""
-    found: list[Word] = []
-    for segment in decoder.seg() or ():  # None where nothing was heard
-        text = _clean(segment.word)
-        if text:
-            start, end = segment.start_frame / FRAMES_PER_SECOND, (segment.end_frame + 1) / FRAMES_PER_SECOND
-            found.append(Word(text, start, end, min(1.0, max(0.0, segment.prob)) if scored else None))
-    return tuple(found)
+    def _settle(self, decoder: Decoders) -> None:
+        """Begin again with the mean of what was heard so far: the first sentence of a stranger is read as well as others."""
+        mean = decoder.mean
+        decoder.abandon()
+        decoder.start(mean, commands=self._options.grammar == GRAMMAR)
+        self.decoded = 0
+        self._settled = True
