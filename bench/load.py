@@ -8,6 +8,7 @@ import pickle
 import random
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,8 +83,6 @@ class Running:
     """A plan under way; ``result`` waits for its end."""
 
     def __init__(self, plan: Plan) -> None:
-        import threading
-
         self._outcome: list[Outcome] = []
         self._error: list[BaseException] = []
         self._thread = threading.Thread(target=self._run, args=(plan,))
@@ -94,6 +93,12 @@ class Running:
             self._outcome.append(run(plan))
         except BaseException as error:  # noqa: BLE001 - handed over to whoever waits
             self._error.append(error)
+
+    def wait(self, seconds: float) -> None:
+        """Wait a while, or until the plan is done. Raises what the process raised."""
+        self._thread.join(seconds)
+        if self._error:
+            raise self._error[0]
 
     def result(self) -> Outcome:
         """Wait. Raises what the process raised."""

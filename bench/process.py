@@ -24,8 +24,6 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 READY_WITHIN = 60.0
 STOP_WITHIN = 15.0
 
-SCRIPTED = ("engines.stt=scripted", "engines.llm=scripted", "engines.tts=scripted", "engines.turn=scripted")
-"""Everything scripted but voice activity detection, which stays real."""
 
 
 @dataclass(frozen=True, slots=True)

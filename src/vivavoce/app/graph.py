@@ -10,7 +10,7 @@ from vivavoce.app.engines import OFF, worker_groups
 from vivavoce.config.settings import Settings
 from vivavoce.contracts.errors import ConfigurationError
 from vivavoce.contracts.ports import Clock
-from vivavoce.flow.clock import SystemClock
+from vivavoce.flow.clock import MonotonicClock
 from vivavoce.sessions.ports import Choice, SessionPorts
 from vivavoce.workers.options import EngineKind
 from vivavoce.workers.pool import WorkerPool, WorkerStatus
@@ -46,7 +46,7 @@ class Parts:
 
 def parts_of(settings: Settings, kinds: tuple[EngineKind, ...] | None = None) -> Parts:
     """Build, but do not start. ``kinds`` limits which engines are wanted. Raises ConfigurationError."""
-    clock = SystemClock()
+    clock = MonotonicClock()
     wanted = kinds or KINDS
     plugins = _plugins(settings)
     local = tuple(kind for kind in wanted if kind not in plugins)

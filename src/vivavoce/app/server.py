@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import importlib.resources
 import logging
 import socket
@@ -80,7 +81,21 @@ class Application:
         self.door = ws.WebSocketDoor(self.sessions, settings.server, self.parts.clock, self.metrics)
         self.metrics.gauge("sessions", lambda: len(self.sessions))
         self.metrics.gauge("connections", lambda: self.door.connections)
+        for name in self.door.snapshot():
+            self.metrics.gauge(f"socket.{name}", functools.partial(self._socket_count, name))
+        self.metrics.gauge("audio_age_max", self._audio_age)
+        self.metrics.gauge("workers.jobs", lambda: sum(worker.jobs for worker in self.parts.workers()))
+        self.metrics.gauge("workers.waiting", self._waiting)
         self.asgi = self._doors()
+
+    def _socket_count(self, name: str) -> float:
+        return self.door.snapshot()[name]
+
+    def _audio_age(self) -> float:
+        return max((session.conversation.statistics.age for session in self.sessions), default=0.0)
+
+    def _waiting(self) -> float:
+        return sum({worker.group: worker.waiting for worker in self.parts.workers()}.values())
 
     def _doors(self) -> FastAPI:
         app = http.application(lifespan=self._lifespan)

@@ -27,6 +27,14 @@ class SystemClock:
         return asyncio.get_running_loop().call_later(max(0.0, seconds), callback).cancel
 
 
+class MonotonicClock(SystemClock):
+    """As exact as the machine's clock, where a loop (uvloop) counts in whole milliseconds. Not for virtual time."""
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return time.monotonic()
+
+
 def now_ns() -> int:
     """Monotonic nanoseconds, for code without a loop (worker processes) and for measuring durations."""
     return time.monotonic_ns()

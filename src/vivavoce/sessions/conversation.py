@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from vivavoce.contracts.audio import SAMPLE_WIDTH
-from vivavoce.contracts.errors import InvalidAudio, InvalidText, UnknownName
+from vivavoce.contracts.errors import InvalidAudio, InvalidText, LimitExceeded, UnknownName
 from vivavoce.contracts.events import SettingsChanged
 from vivavoce.contracts.ports import AudioSink, Clock, EventListener
 from vivavoce.contracts.speech import Message
@@ -14,8 +16,10 @@ from vivavoce.sessions.microphone import AudioStatistics
 from vivavoce.sessions.options import MODES, ConversationOptions, Mode
 from vivavoce.sessions.ports import PROVIDER_KINDS, ProviderKind, SessionPorts
 
-__all__ = ["AudioStatistics", "Conversation"]
+__all__ = ["EXPIRED", "AudioStatistics", "Conversation"]
 
+EXPIRED = "session_expired"
+"""Code of the failure a session ends with when it has lasted for as long as it may; the door closes then."""
 MAX_TEXT = 5_000
 """Characters of a typed turn."""
 SLOW_FINAL = 3.0
@@ -40,6 +44,8 @@ class Conversation:
         self.session = session
         self._ports = ports
         self._options = options
+        self._clock = clock
+        self._expiry: Callable[[], None] = lambda: None
         self._driver = TurnDriver(session, ports, options, sink, listener, clock)
 
     async def start(self) -> None:
@@ -49,12 +55,18 @@ class Conversation:
         self._driver.listening.start()
         self._driver.listening.push_to_talk = self._options.mode == "push_to_talk"
         self._follow_providers()
+        self._expiry = self._clock.call_later(self._options.watchdogs.max_session, self._expire)
         if self._options.greeting:
             self._driver.tell(m.Announced(self._driver.now, self._options.greeting))
 
     async def close(self) -> None:
         """End everything this session owns. Idempotent."""
+        self._expiry()
         await self._driver.close()
+
+    def _expire(self) -> None:
+        limit = self._options.watchdogs.max_session
+        self._driver.trouble(LimitExceeded(f"a session lasts {limit / 3600:g} h at most; open another", code=EXPIRED))
 
     def hear(self, pcm: bytes) -> None:
         """Take microphone audio (HEARING PCM, any even length)."""

@@ -7,14 +7,11 @@ from typing import Literal
 from vivavoce.contracts.audio import HEARING, Stamp
 from vivavoce.contracts.events import SpeechStarted, SpeechStopped, TranscriptUpdated, TurnDiscarded
 from vivavoce.sessions import turn_messages as m
-from vivavoce.sessions.endpointing import Evidence, PauseLearner, wait
+from vivavoce.sessions.endpointing import SURENESS, Evidence, PauseLearner, patience, wait
 from vivavoce.sessions.options import ConversationOptions
 from vivavoce.sessions.orders import Orders
 from vivavoce.sessions.user_turn import Phase, UserTurn
 from vivavoce.text.completeness import completeness
-
-SCORE_PATIENCE = 0.3
-"""Seconds of silence after which the turn detector is no longer waited for."""
 
 WORTH_PREPARING = 0.5
 """Completeness of a partial reading from which on it is likely enough to be the final one."""
@@ -117,18 +114,23 @@ class Ear:
         if self._scoring and not turn.scored:
             self._orders.give(m.ScoreTurn(turn.number, turn.revision, turn.speech_end))
 
+    def _likely_complete(self, turn: UserTurn) -> float | None:
+        if turn.command:
+            return SURENESS
+        return completeness(turn.text, self.language) if turn.text else None
+
     def looks_complete(self, turn: UserTurn) -> bool:
         """Whether the words so far, not yet final, are worth preparing a reply to."""
         return completeness(turn.text, self.language) >= WORTH_PREPARING
 
     def wait_is_over(self, turn: UserTurn, now: int) -> bool:
         """Grade the wait by what is known now; set the timer for its end, or tell that it has passed."""
-        text = turn.text
         options = self._options.endpointing
-        words = completeness(text, self.language) if text else None
-        turn.wait = wait(Evidence(turn.score, words, self._pauses.usual, self._options.hint), options)
+        words = self._likely_complete(turn)
+        evidence = Evidence(turn.score, words, turn.voiced, self._pauses.usual, self._options.hint)
+        turn.wait = wait(evidence, options)
         if self._scoring and not turn.scored and options.fixed_silence is None:
-            turn.wait = max(turn.wait, SCORE_PATIENCE)
+            turn.wait = max(turn.wait, patience(words))
         if turn.speech_end + HEARING.samples(turn.wait) > now:
             self._orders.set_timer("endpoint", turn.speech_end, turn.wait)
             return False

@@ -20,6 +20,11 @@ CURVE = 1.5
 """Exponent of the wait between the two: 0.5 waits for 35 % of ``max_wait``, 0.7 for an eighth."""
 SOUND_WEIGHT = 0.6
 """Weight of the turn detector against the words; sound hears hesitation that words do not show."""
+SOUND_NEEDS = 2.0
+"""Voiced seconds from which on the detector has its full weight: on single words and short phrases it guesses (measured:
+they score near 1 even when cut in the middle, and short whole questions sometimes near 0)."""
+SURENESS = 0.97
+"""Neither witness is believed beyond this, nor below its complement."""
 HINT_FLOOR = {"none": 0.0, "digits": 0.7, "spelling": 0.7}
 """Seconds always waited for where groups of digits or letters are expected."""
 LEARNING_RATE = 0.2
@@ -28,22 +33,32 @@ PAUSE_MARGIN = 1.3
 """How much longer than the speaker's usual pause is waited for, at most."""
 
 
+MIN_PATIENCE, MAX_PATIENCE = 0.16, 0.3
+"""Seconds the detector's answer is waited for when the words are as sure as can be, and when they say nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known at a pause. ``sound`` and ``words`` are likelihoods 0–1 that the speaker is done, None if unknown."""
+    """What is known at a pause.
+
+    ``sound`` and ``words`` are likelihoods 0–1 that the speaker is done, None if unknown; ``voiced`` is how many seconds of
+    voice the sound was judged by.
+    """
 
     sound: float | None = None
     words: float | None = None
+    voiced: float = SOUND_NEEDS
     usual_pause: float | None = None
     hint: Hint = "none"
 
 
 def likelihood(evidence: Evidence) -> float:
     """Join both witnesses: weighted mean of log-odds; 0.5 where nothing is known."""
+    trust = SOUND_WEIGHT * min(1.0, evidence.voiced / SOUND_NEEDS)
     known = [
         (weight, value)
-        for weight, value in ((SOUND_WEIGHT, evidence.sound), (1 - SOUND_WEIGHT, evidence.words))
-        if value is not None
+        for weight, value in ((trust, evidence.sound), (1 - SOUND_WEIGHT, evidence.words))
+        if value is not None and weight > 0
     ]
     if not known:
         return 0.5
@@ -52,7 +67,7 @@ def likelihood(evidence: Evidence) -> float:
 
 
 def _log_odds(value: float) -> float:
-    clamped = min(0.999, max(0.001, value))
+    clamped = min(SURENESS, max(1 - SURENESS, value))
     return math.log(clamped / (1 - clamped))
 
 
@@ -67,6 +82,17 @@ def wait(evidence: Evidence, options: EndpointingOptions) -> float:
         seconds = max(seconds, min(1.0, 2 * doubt) * PAUSE_MARGIN * evidence.usual_pause)
     seconds = max(seconds * math.pow(2, 1 - 2 * options.eagerness), HINT_FLOOR[evidence.hint])
     return min(options.max_wait, max(options.min_wait, seconds))
+
+
+def patience(words: float | None) -> float:
+    """Seconds behind the last speech sample the turn detector's answer is waited for.
+
+    The surer the words are, the less it can change.
+    """
+    if words is None:
+        return MAX_PATIENCE
+    doubt = min(1.0, max(0.0, (SURENESS - words) / (SURENESS - 0.5)))
+    return MIN_PATIENCE + (MAX_PATIENCE - MIN_PATIENCE) * doubt
 
 
 class PauseLearner:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from vivavoce.contracts.audio import HEARING
-from vivavoce.sessions.barge_in import Harmless, Interrupts, Overheard, judge
+from vivavoce.sessions.barge_in import Harmless, Interrupts, judge
 from vivavoce.sessions.mouth import CutReason, Mouth
 from vivavoce.sessions.options import BargeInOptions
 from vivavoce.sessions.orders import Orders
-from vivavoce.sessions.user_turn import Phase, UserTurn
+from vivavoce.sessions.user_turn import UserTurn
 
 REOPEN_WITHIN = 2.0
 """Seconds after a decision in which an unheard reply gives way to more of the same turn."""
@@ -31,17 +31,7 @@ class Interruption:
 
     def judge(self, turn: UserTurn, now: int) -> Interrupts | Harmless | None:
         """Decide by what is known now; a harmless voice lets the reply go on at once."""
-        heard = Overheard(
-            voiced=turn.voiced,
-            ended=turn.phase is not Phase.SPEAKING,
-            late=now >= turn.decide_at,
-            text=bool(turn.text),
-            words=turn.words,
-            stop=turn.stop,
-            echo=turn.echo,
-            read=not turn.unread,
-        )
-        verdict = judge(heard, self._options)
+        verdict = judge(turn.overheard(late=now >= turn.decide_at), self._options)
         if isinstance(verdict, Harmless):
             self._mouth.resume(now, verdict.reason)  # while the voice goes on, more words may still cut
         return verdict

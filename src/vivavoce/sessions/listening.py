@@ -101,7 +101,7 @@ class Listening:
         self._gate.close(self.microphone.position)
 
     def _detected(self, result: SpeechProbability) -> None:
-        self.microphone.note_level(result.level)
+        self.microphone.note_detection(result)
         event = self._gate.feed(result)
         if event is None:
             return
@@ -195,15 +195,16 @@ class Listening:
             self._owner.tell(m.Read(self.microphone.now, number, "", failed=True))
 
     def _heard(self, number: int, transcript: Transcript, language: str) -> None:
-        kind = m.Read if transcript.final else m.Heard
         now, text = self.microphone.now, transcript.text
         spoken = self._owner.recently_spoken() if text else ""
+        words, stop, echo = len(text.split()), False, 0.0
         if spoken:
-            words = new_words(text, language, spoken)
-            stop = is_command_to_stop(text, language)
-            self._owner.tell(kind(now, number, text, words, stop, echo_similarity(text, spoken)))
+            words, stop = new_words(text, language, spoken), is_command_to_stop(text, language)
+            echo = echo_similarity(text, spoken)
+        if transcript.final:
+            self._owner.tell(m.Read(now, number, text, words, stop, echo, command=transcript.command))
         else:
-            self._owner.tell(kind(now, number, text, len(text.split())))
+            self._owner.tell(m.Heard(now, number, text, words, stop, echo))
 
     # --- the end of a turn --------------------------------------------------------------------------------------------
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from vivavoce.audio.ring import SampleRing
 from vivavoce.contracts.audio import HEARING, AudioChunk
 from vivavoce.contracts.ports import Clock
+from vivavoce.contracts.speech import SpeechProbability
 
 GAP = 0.25
 """Seconds without audio after which the stream is taken to have stopped and session time to have gone on without it."""
 LOOK_BACK = 8.0
 """Seconds kept for pre-roll and for the turn detector."""
 LOUDEST, LOWEST = b"\xff\x7f", b"\x00\x80"
+SMOOTHING = 0.2
+"""Weight of the newest frame in the running level and age."""
 JITTER_WEIGHT = 1 / 16
 """Weight of the newest deviation in the running jitter (RFC 3550 §6.4.1)."""
 
@@ -21,7 +24,8 @@ JITTER_WEIGHT = 1 / 16
 class AudioStatistics:
     """What came in over a session's microphone. Levels are dBFS, times are seconds.
 
-    ``clipped`` counts frames with samples at full scale; ``jitter`` is the smoothed deviation of arrival from audio time.
+    ``clipped`` counts frames with samples at full scale; ``jitter`` is the smoothed deviation of arrival from audio time;
+    ``age`` how old audio is when its voice has been judged, smoothed.
     """
 
     frames: int = 0
@@ -34,6 +38,7 @@ class AudioStatistics:
     gap_seconds: float = 0.0
     jitter: float = 0.0
     dropped: int = 0
+    age: float = 0.0
 
 
 class Microphone:
@@ -43,6 +48,7 @@ class Microphone:
     """
 
     __slots__ = (
+        "_age",
         "_arrived",
         "_bytes",
         "_clipped",
@@ -63,7 +69,7 @@ class Microphone:
         self._ring = SampleRing(LOOK_BACK, HEARING.rate)
         self._arrived = clock.now()
         self._frames = self._bytes = self._clipped = self._gaps = self._gap_samples = 0
-        self._jitter = 0.0
+        self._jitter = self._age = 0.0
         self._level = self._peak = -96.0
         self.position = 0
         self.dropped = 0
@@ -94,10 +100,11 @@ class Microphone:
         self.position += samples
         self._ring.clear(self.position)
 
-    def note_level(self, level: float) -> None:
-        """The level of a frame, as measured where its voice was detected."""
-        self._level += (level - self._level) * 0.2
-        self._peak = max(self._peak, level)
+    def note_detection(self, result: SpeechProbability) -> None:
+        """A frame's voice was judged: note its level, and how old its audio was by then."""
+        self._level += (result.level - self._level) * SMOOTHING
+        self._peak = max(self._peak, result.level)
+        self._age += (self._clock.now() - self.time_of(result.end) - self._age) * SMOOTHING
 
     @property
     def silent_for(self) -> float:
@@ -132,4 +139,5 @@ class Microphone:
             gap_seconds=HEARING.seconds(self._gap_samples),
             jitter=self._jitter,
             dropped=self.dropped,
+            age=self._age,
         )

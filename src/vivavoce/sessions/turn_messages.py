@@ -55,7 +55,10 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The final reading of ``segment``; ``failed`` when there will be none."""
+    """The final reading of ``segment``; ``failed`` when there will be none.
+
+    ``command`` says that it is a whole sentence of a closed grammar.
+    """
 
     at: int
     segment: int
@@ -64,6 +67,7 @@ class Read:
     stop: bool = False
     echo: float = 0.0
     failed: bool = False
+    command: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from vivavoce.contracts.audio import HEARING, Stamp
+from vivavoce.sessions.barge_in import Overheard
 from vivavoce.sessions.turn_messages import Heard, Read
 from vivavoce.text.matching import join_segments
 
@@ -28,6 +29,7 @@ class Segment:
     words: int = 0
     stop: bool = False
     echo: float = 0.0
+    command: bool = False
     read: bool = False
 
 
@@ -67,6 +69,11 @@ class UserTurn:
         return join_segments([segment.text for segment in self.segments.values()])
 
     @property
+    def command(self) -> bool:
+        """Whether all of it is one whole sentence of the closed grammar."""
+        return len(self.segments) == 1 and all(segment.command for segment in self.segments.values())
+
+    @property
     def unread(self) -> bool:
         """Whether a final reading is still awaited."""
         return any(not segment.read for segment in self.segments.values())
@@ -76,20 +83,19 @@ class UserTurn:
         """Voiced seconds of the whole turn."""
         return HEARING.seconds(self.earlier_voiced + self.burst_voiced)
 
-    @property
-    def words(self) -> int:
-        """Words beyond backchannels and the reply's own."""
-        return sum(segment.words for segment in self.segments.values())
-
-    @property
-    def stop(self) -> bool:
-        """Whether a command to stop was heard."""
-        return any(segment.stop for segment in self.segments.values())
-
-    @property
-    def echo(self) -> float:
-        """Likeness to the reply's own words."""
-        return max((segment.echo for segment in self.segments.values()), default=0.0)
+    def overheard(self, *, late: bool) -> Overheard:
+        """What is known of it as speech over a reply."""
+        segments = self.segments.values()
+        return Overheard(
+            voiced=self.voiced,
+            ended=self.phase is not Phase.SPEAKING,
+            late=late,
+            text=bool(self.text),
+            words=sum(segment.words for segment in segments),
+            stop=any(segment.stop for segment in segments),
+            echo=max((segment.echo for segment in segments), default=0.0),
+            read=not self.unread,
+        )
 
     def begin_burst(self, start: int) -> bool:
         """Voice again (or for the first time); tell whether it needs a segment of its own."""
@@ -132,6 +138,7 @@ class UserTurn:
             return False
         segment.text, segment.words, segment.stop, segment.echo = event.text, event.words, event.stop, event.echo
         segment.read = isinstance(event, Read)
+        segment.command = isinstance(event, Read) and event.command
         return True
 
     def give_up_reading(self) -> list[int]:

@@ -143,7 +143,7 @@ def test_who_waits_is_decoded_when_a_decoder_is_free(engine: PocketSphinx, say: 
     while second.decoded + CHUNK < len(pcm):
         partial = second.send(b"") or partial
     assert partial is not None and partial.text
-    assert second.finish().command
+    assert second.finish().text.endswith("ten minutes")
 
 
 def test_two_hundred_short_utterances(engine: PocketSphinx, say: Say) -> None:
@@ -188,12 +188,12 @@ def test_recorded_speech_is_roughly_right(engine: PocketSphinx, speech: Path) ->
 
 
 def test_each_speaker_keeps_a_mean_of_their_own(engine: PocketSphinx, say: Say) -> None:
-    fresh = engine.mean("nobody")
     _read(engine, say("what time is it"), session="ann")
-    assert engine.mean("ann") != fresh
-    assert engine.mean("bob") == fresh == engine.mean("")
+    assert engine.mean("ann") not in (None, engine.fresh_mean)
+    _read(engine, say("what time is it"), session="")
+    assert engine.mean("bob") is None and engine.mean("") is None
     for number in range(MAX_SPEAKERS + 10):
-        engine.remember(f"speaker {number}", fresh)
+        engine.remember(f"speaker {number}", engine.fresh_mean)
     assert len(engine._means) == MAX_SPEAKERS
     engine._means.clear()
 
@@ -220,8 +220,7 @@ def test_a_broken_decoder_is_replaced(engine: PocketSphinx, say: Say) -> None:
         def process_raw(self, *_: object) -> None:
             raise RuntimeError("failed inside")
 
-        def end_utt(self) -> None:
-            raise RuntimeError("failed inside")
+        end_utt = process_raw
 
     broken._listening = (Failing(),)  # the library has no gentle way to fail: misused, it crashes
     with pytest.raises(EngineFailed):

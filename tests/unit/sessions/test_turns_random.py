@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from tests.unit.sessions.turn_world import World
 
+from tests.unit.sessions.turn_world import World
 from vivavoce.sessions.options import BargeInOptions, ConversationOptions, EndpointingOptions, WatchdogOptions
 from vivavoce.sessions.turns import TurnMachine
 

@@ -47,18 +47,23 @@ class World:
             if reply.released and reply.sounded:
                 limit = event.samples if reply.total is None else min(event.samples, reply.total)
                 reply.acknowledged = max(reply.acknowledged, limit)
-        if isinstance(event, m.ReplySounded | m.ReplyFinished) and self.reply is not None:
-            if self.reply.generation == event.generation:
-                self.reply.sounded = True
-                if isinstance(event, m.ReplyFinished) and self.reply.total is None:
-                    self.reply.total = event.samples
-                    self.reply.acknowledged = min(self.reply.acknowledged, event.samples)
+        self._follow_making(event)
         commands = self.machine.handle(event)
         for command in commands:
             self.execute(command)
         if self.reply is not None and self.reply.paused:
             assert "decide" in self.timers, "a reply stands still no longer than it takes to decide"
         return commands
+
+    def _follow_making(self, event: m.Event) -> None:
+        reply = self.reply
+        if not isinstance(event, m.ReplySounded | m.ReplyFinished) or reply is None:
+            return
+        if reply.generation == event.generation:
+            reply.sounded = True
+            if isinstance(event, m.ReplyFinished) and reply.total is None:
+                reply.total = event.samples
+                reply.acknowledged = min(reply.acknowledged, event.samples)
 
     def execute(self, command: m.Command) -> None:
         match command:
@@ -123,7 +128,7 @@ class World:
                 assert played == reply.acknowledged, "history is what was acknowledged as played"
                 self.end_reply("cut")
             case m.Complete(_, played):
-                assert reply.released and not (reply.total is None)
+                assert reply.released and reply.total is not None
                 assert played == reply.acknowledged == reply.total
                 self.end_reply("complete")
 

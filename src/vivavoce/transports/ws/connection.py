@@ -24,12 +24,13 @@ from vivavoce.contracts.events import (
     ReplyStarted,
     ResponseCompleted,
     SessionEvent,
+    SessionFailed,
     TranscriptUpdated,
     TurnDiscarded,
 )
 from vivavoce.contracts.ports import Clock, EventListener
 from vivavoce.flow.tasks import Signal, TaskScope
-from vivavoce.sessions.conversation import Conversation
+from vivavoce.sessions.conversation import EXPIRED, Conversation
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.offer import choose_language, offer_of
 from vivavoce.transports.options import SocketLimits
@@ -243,6 +244,8 @@ class Connection:
             self._busy = False
             if self._leaving is not None:
                 self.leave(self._leaving, now=True)
+        elif isinstance(event, SessionFailed) and event.code == EXPIRED:
+            self.leave(event.message, now=True)
         if self._around.observer is not None:
             self._around.observer(event)
 

@@ -1,0 +1,52 @@
+"""Speech over a reply: interruption or not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vivavoce.sessions.barge_in import Harmless, Interrupts, Overheard, judge
+from vivavoce.sessions.options import BargeInOptions
+
+OPTIONS = BargeInOptions()
+overheards = st.builds(
+    Overheard,
+    voiced=st.floats(0, 5),
+    ended=st.booleans(),
+    late=st.booleans(),
+    text=st.booleans(),
+    words=st.integers(0, 9),
+    stop=st.booleans(),
+    echo=st.floats(0, 1),
+    read=st.booleans(),
+)
+
+
+@given(overheards)
+def test_once_late_there_is_always_a_decision(heard: Overheard) -> None:
+    verdict = judge(heard, OPTIONS)
+    assert verdict is not None or not heard.late
+    if heard.ended and heard.read:
+        assert verdict is not None, "what is over and read is decided on"
+
+
+@pytest.mark.parametrize(
+    ("heard", "verdict"),
+    [
+        (Overheard(0.3, False, False, text=True, words=0, stop=True), Interrupts("command")),
+        (Overheard(0.4, False, False, text=True, words=3), Interrupts("speech")),
+        (Overheard(0.1, False, False, text=True, words=3), None),
+        (Overheard(0.3, False, False), None),
+        (Overheard(0.5, False, True), Interrupts("speech")),
+        (Overheard(0.06, True, False, read=True), Harmless("noise")),
+        (Overheard(0.35, True, False, text=True, words=0, read=True), Harmless("backchannel")),
+        (Overheard(0.35, True, False, text=True, words=1, read=True), Interrupts("speech")),
+        (Overheard(0.6, True, False, read=True), Interrupts("speech")),
+        (Overheard(1.5, False, True, text=True, words=1, echo=0.9), Harmless("echo")),
+        (Overheard(1.5, True, False, text=True, words=5, echo=0.9, read=True), Harmless("echo")),
+        (Overheard(0.6, False, True, text=True, words=0), Harmless("backchannel")),
+    ],
+)
+def test_decisions(heard: Overheard, verdict: object) -> None:
+    assert judge(heard, OPTIONS) == verdict

@@ -1,0 +1,80 @@
+"""The graded wait."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vivavoce.sessions.endpointing import MAX_PATIENCE, MIN_PATIENCE, Evidence, PauseLearner, likelihood, patience, wait
+from vivavoce.sessions.options import EndpointingOptions
+
+DEFAULT = EndpointingOptions()
+probability = st.none() | st.floats(0, 1)
+evidences = st.builds(
+    Evidence,
+    sound=probability,
+    words=probability,
+    voiced=st.floats(0, 30),
+    usual_pause=st.none() | st.floats(0.05, 3),
+    hint=st.sampled_from(("none", "digits", "spelling")),
+)
+
+
+@given(evidences, st.floats(0, 1))
+def test_the_wait_stays_within_its_bounds(evidence: Evidence, eagerness: float) -> None:
+    options = EndpointingOptions(eagerness=eagerness)
+    assert options.min_wait <= wait(evidence, options) <= options.max_wait
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0.1, 10))
+def test_the_surer_the_shorter(words: float, one: float, other: float, voiced: float) -> None:
+    low, high = sorted((one, other))
+    assert wait(Evidence(high, words, voiced), DEFAULT) <= wait(Evidence(low, words, voiced), DEFAULT)
+    assert wait(Evidence(words, high, voiced), DEFAULT) <= wait(Evidence(words, low, voiced), DEFAULT)
+
+
+def test_the_ends_of_the_scale() -> None:
+    assert wait(Evidence(0.99, 0.97), DEFAULT) == 0
+    assert wait(Evidence(0.01, 0.03), DEFAULT) == DEFAULT.max_wait
+    assert 0.3 < wait(Evidence(), DEFAULT) < 0.6, "where nothing is known it is somewhere between"
+    assert wait(Evidence(0.99, 0.99), EndpointingOptions(fixed_silence=0.7)) == 0.7
+
+
+def test_sound_counts_for_little_on_a_short_phrase() -> None:
+    short, long = Evidence(0.02, 0.95, voiced=0.5), Evidence(0.02, 0.95, voiced=3.0)
+    assert wait(short, DEFAULT) < 0.35 < 0.7 < wait(long, DEFAULT)
+    assert likelihood(Evidence(0.99, None, voiced=0.0)) == 0.5
+
+
+def test_digits_wait_longer_and_slow_speakers_are_given_their_pause() -> None:
+    assert wait(Evidence(0.99, 0.97, hint="digits"), DEFAULT) >= 0.7
+    unsure = Evidence(0.5, 0.5)
+    assert wait(Evidence(0.5, 0.5, usual_pause=0.8), DEFAULT) > wait(unsure, DEFAULT)
+    assert wait(Evidence(0.99, 0.97, usual_pause=0.8), DEFAULT) == 0, "a sure end is not waited for"
+
+
+def test_eagerness_scales_the_wait() -> None:
+    unsure = Evidence(0.5, 0.5)
+    patient, eager = (wait(unsure, EndpointingOptions(eagerness=value)) for value in (0.0, 1.0))
+    assert eager < wait(unsure, DEFAULT) < patient
+
+
+@given(probability)
+def test_patience_is_bounded_and_falls_with_sureness(words: float | None) -> None:
+    assert MIN_PATIENCE <= patience(words) <= MAX_PATIENCE
+    assert patience(0.99) == MIN_PATIENCE < patience(0.7) < patience(0.3) == patience(None) == MAX_PATIENCE
+
+
+def test_pauses_are_learned() -> None:
+    learner = PauseLearner()
+    assert learner.usual is None
+    learner.learn(0.5)
+    learner.learn(0.0)
+    assert learner.usual == 0.5
+    for _ in range(50):
+        learner.learn(1.0)
+    assert learner.usual == pytest.approx(1.0, abs=0.01)
+    deaf = PauseLearner(enabled=False)
+    deaf.learn(1.0)
+    assert deaf.usual is None
