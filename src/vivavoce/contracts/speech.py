@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from vivavoce.contracts.audio import AudioChunk
 
@@ -91,8 +91,7 @@ class Delta:
     tool_call: ToolCall | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechProbability:
+class SpeechProbability(NamedTuple):
     """The likelihood of speech in the frame that ends at sample ``end`` (HEARING), with its level in dBFS."""
 
     end: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vivavoce.audio.ring import SampleRing
-from vivavoce.contracts.audio import HEARING, AudioChunk
+from vivavoce.contracts.audio import HEARING, SAMPLE_WIDTH, AudioChunk
 from vivavoce.contracts.ports import Clock
 from vivavoce.contracts.speech import SpeechProbability
 
@@ -13,6 +13,7 @@ GAP = 0.25
 """Seconds without audio after which the stream is taken to have stopped and session time to have gone on without it."""
 LOOK_BACK = 8.0
 """Seconds kept for pre-roll and for the turn detector."""
+SECONDS_PER_BYTE = 1 / (SAMPLE_WIDTH * HEARING.rate)
 LOUDEST, LOWEST = b"\xff\x7f", b"\x00\x80"
 SMOOTHING = 0.2
 """Weight of the newest frame in the running level and age."""
@@ -75,20 +76,20 @@ class Microphone:
         self.dropped = 0
 
     def take(self, pcm: bytes) -> AudioChunk:
-        """The next audio of the stream, placed."""
+        """The next audio of the stream, placed. Called for every frame of every session."""
         now = self._clock.now()
-        elapsed = now - self._arrived
-        chunk_seconds = len(pcm) / (2 * HEARING.rate)
-        if elapsed > max(GAP, 2 * chunk_seconds):
-            self._skip(HEARING.samples(elapsed - chunk_seconds))
+        size = len(pcm)
+        elapsed, seconds = now - self._arrived, size * SECONDS_PER_BYTE
+        if elapsed > GAP and elapsed > 2 * seconds:
+            self._skip(HEARING.samples(elapsed - seconds))
         elif self._frames:
-            self._jitter += (abs(elapsed - chunk_seconds) - self._jitter) * JITTER_WEIGHT
+            self._jitter += (abs(elapsed - seconds) - self._jitter) * JITTER_WEIGHT
         self._arrived = now
         chunk = AudioChunk(pcm, HEARING, self.position)
         self._ring.append(pcm)
-        self.position = chunk.end
+        self.position += size // SAMPLE_WIDTH
         self._frames += 1
-        self._bytes += len(pcm)
+        self._bytes += size
         if LOUDEST in pcm or LOWEST in pcm:
             self._clipped += 1
         return chunk
@@ -104,7 +105,8 @@ class Microphone:
         """A frame's voice was judged: note its level, and how old its audio was by then."""
         self._level += (result.level - self._level) * SMOOTHING
         self._peak = max(self._peak, result.level)
-        self._age += (self._clock.now() - self.time_of(result.end) - self._age) * SMOOTHING
+        age = self._clock.now() - self._arrived + (self.position - result.end) / HEARING.rate
+        self._age += (age - self._age) * SMOOTHING
 
     @property
     def silent_for(self) -> float:
@@ -131,7 +133,7 @@ class Microphone:
         return AudioStatistics(
             frames=self._frames,
             bytes=self._bytes,
-            seconds=self._bytes / (2 * HEARING.rate),
+            seconds=self._bytes * SECONDS_PER_BYTE,
             level=round(self._level, 1),
             peak=round(self._peak, 1),
             clipped=self._clipped,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vivavoce.audio.gain import amplify
-from vivavoce.contracts.audio import AudioChunk, ReplyAudio, Stamp
+from vivavoce.contracts.audio import SAMPLE_WIDTH, AudioChunk, ReplyAudio, Stamp
 from vivavoce.contracts.ports import AudioSink, Clock
 from vivavoce.sessions.options import ReplyOptions
 from vivavoce.sessions.speaking import Speaking
@@ -35,6 +35,7 @@ class Playback:
         self._sink = sink
         self._clock = clock
         self._format = sink.format
+        self._rate = self._format.rate
         self._frame = self._format.samples(options.frame)
         self._frame_seconds = options.frame
         self._max_lead = self._format.samples(options.max_lead)
@@ -52,23 +53,26 @@ class Playback:
     @property
     def playhead(self) -> int:
         """Samples heard, as far as is known."""
-        if self._paused:
-            return self._base
-        return min(self.sent, self._base + self._format.samples(self._clock.now() - self._base_time))
+        return self._base if self._paused else self._playhead_at(self._clock.now())
+
+    def _playhead_at(self, now: float) -> int:
+        return min(self.sent, self._base + int((now - self._base_time) * self._rate))
 
     def pump(self) -> None:
         """Send what may be sent; called when there is audio, and by its own timer."""
         if self._paused or self._stopped or self._cancel_timer is not None:
             return
-        playhead = self.playhead
+        now = self._clock.now()
+        playhead = self._playhead_at(now)
         while self.sent - playhead < self._max_lead:
             pcm = self._speaking.take(self._frame)
             if not pcm:
                 break
             if self.sent == playhead:  # the ear waits: it plays on from now
-                self._base, self._base_time = self.sent, self._clock.now()
+                self._base, self._base_time = self.sent, now
             self._send(pcm)
-        self._report()
+        if self._on_played is not None:
+            self._report()
         if self._speaking.ready or self._unreported:
             self._cancel_timer = self._clock.call_later(self._frame_seconds, self._tick)
 
@@ -86,7 +90,7 @@ class Playback:
         if self.first_sent is None:
             self.first_sent = self._clock.now()
         self._sink.write(ReplyAudio(self.stamp, AudioChunk(pcm, self._format, self.sent)))
-        self.sent += len(pcm) // self._format.frame_width
+        self.sent += len(pcm) // SAMPLE_WIDTH
 
     def _report(self) -> None:
         playhead = self.playhead
