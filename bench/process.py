@@ -35,6 +35,8 @@ class Setup:
     cores: tuple[int, ...] = ()
     profile: str = ""
     remote: int = 0
+    direct: bool = False
+    """Start the command itself, without what ``bench.serve`` adds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class Server(AbstractContextManager["Server"]):
     def _command(self) -> list[str]:
         setup = self._setup
         spec = json.dumps({"ports": setup.ports, "profile": setup.profile, "remote": setup.remote})
-        command = [sys.executable, "-m", "bench.serve", spec, "serve", "--port", str(self.port)]
+        start = [str(Path(sys.executable).parent / "vivavoce")] if setup.direct else [sys.executable, "-m", "bench.serve", spec]
+        command = [*start, "serve", "--port", str(self.port)]
         for setting in setup.settings:
             command += ["--set", setting]
         if setup.cores:

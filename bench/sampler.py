@@ -47,7 +47,7 @@ class Sampler:
                     "samples": self.samples,
                     "cpu": time.process_time() - self._cpu,
                     "own": self.own.most_common(80),
-                    "inclusive": self.inclusive.most_common(120),
+                    "inclusive": self.inclusive.most_common(300),
                     "lines": self.lines.most_common(60),
                 }
             )
