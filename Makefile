@@ -44,9 +44,9 @@ format: setup ## Format the code and mend what the linter can
 
 docs: setup ## Write the generated parts of the documentation
 	$(BIN)/vivavoce config reference > docs/reference/configuration.md
-	$(PYTHON) -m vivavoce.transports.http.document > docs/reference/openapi.json
-	$(PYTHON) -m vivavoce.transports.ws.document > docs/reference/websocket.md
-	$(PYTHON) -m vivavoce.transports.ws.document schema > docs/reference/websocket.schema.json
+	$(BIN)/python -m vivavoce.transports.http.document > docs/reference/openapi.json
+	$(BIN)/python -m vivavoce.transports.ws.document > docs/reference/websocket.md
+	$(BIN)/python -m vivavoce.transports.ws.document schema > docs/reference/websocket.schema.json
 
 lock: ## Resolve requirements.lock anew (needs uv); make lock ARGS=--upgrade takes newer versions
 	@./scripts/lock.sh $(ARGS)

@@ -11,14 +11,14 @@ import pytest
 import soxr
 
 from tests.conftest import require
-from vivavoce.services.models import locate
+from vivavoce.services.models import directory, locate
 
-MODELS = Path(__file__).parents[3] / "models"
+MODELS = directory("")
 
 
 @pytest.fixture
 def model() -> Callable[[str], str]:
-    """Path of a model's file, from the project's own models folder (``vivavoce models pull`` fills it)."""
+    """Path of a model's file (``vivavoce models pull``, which ``setup.sh`` does, brings it)."""
 
     def find(name: str) -> str:
         path = locate(name, MODELS)
