@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.playhead import Dry, Playhead
 from bench.line import BINARY, TEXT, Socket, connect, frame
+from bench.playhead import Dry, Playhead
 from bench.speech import RATE, Utterance, ambient, frames
 
 TICK = 0.02
@@ -64,10 +64,12 @@ class Notes:
 
     turns: list[Turn] = field(default_factory=list)
     event_lag: list[float] = field(default_factory=list)
-    """From the capture of the sample that completes a detector's decision to the event at the client, seconds."""
+    """From the capture of the frame that completes a detector's decision to the event at the client, seconds."""
+    ahead: int = 0
+    """Events about samples not captured yet: the session's sample clock runs ahead of the microphone."""
     round_trips: list[float] = field(default_factory=list)
     leads: list[float] = field(default_factory=list)
-    late_frames: list[float] = field(default_factory=list)
+    """How far ahead of the ear each frame of a reply came, seconds; 0 is a gap."""
     gaps: list[Dry] = field(default_factory=list)
     replies: int = 0
     reply_seconds: float = 0.0
@@ -125,7 +127,6 @@ class Caller:
         self._deadline = 0.0
         self._asked_to_stop = False
         self._pings: dict[int, float] = {}
-        self._lead = 0.0
         self.ready = False
         self.stopped = False
         self.notes = Notes()
@@ -258,25 +259,22 @@ class Caller:
         turn = self._turn
         if first:
             self.notes.replies += 1
-            self._lead = 0.0
             if turn is not None:
                 turn.premature = turn.premature or now < turn.end
                 if now >= turn.end and turn.first_audio is None:
                     turn.first_audio, turn.generation = now, generation
         else:
-            self._note_lead(before / OUTPUT_RATE)
-
-    def _note_lead(self, lead: float) -> None:
-        """How far ahead of the ear a frame comes. Once the server's lead is reached, falling behind it is lateness."""
-        self._lead = max(self._lead, lead)
-        self.notes.leads.append(lead)
-        self.notes.late_frames.append(self._lead - lead)
+            self.notes.leads.append(before / OUTPUT_RATE)
 
     def _lag(self, sample: int, now: float) -> None:
         """``sample`` is the one behind the last that was needed; its frame was complete at the next whole tick."""
         if self._origin is not None:
             ticks = -(-sample // FRAME)
-            self.notes.event_lag.append(now - (self._origin + ticks * TICK))
+            lag = now - (self._origin + ticks * TICK)
+            if lag < -0.002:
+                self.notes.ahead += 1
+            else:
+                self.notes.event_lag.append(lag)
 
     def _speech_started(self, said: dict[str, Any], now: float) -> None:
         self._lag(said["at"] + DETECTOR_FRAME, now)

@@ -1,9 +1,8 @@
 """Duck: from the onset of speech at the microphone to ``paused`` at the client, over a reply that plays.
 
-Real voice activity detection in its worker, `/ws/audio`, four sessions; the other engines are scripted. Onsets are spoken words
-and sentences by several people, each used once or twice, in white noise of -65 dBFS. The true onset is from ``bench.speech``;
-that a word begins softly, and is heard as speech only some milliseconds later, counts.
-"""
+Real voice activity detection in its worker, `/ws/audio`, four sessions; the other engines are scripted. Onsets are spoken
+words and sentences by several people, each used once or twice, in white noise of -65 dBFS. The true onset is from
+``bench.speech``; that a word begins softly, and is heard as speech only some milliseconds later, counts."""
 
 from __future__ import annotations
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+from bench.result import Options, Result
+from bench.stats import Bar, figure
 from vivavoce.app.engines import CATALOGUE, lacking, worker_groups
 from vivavoce.app.loop import new_event_loop
 from vivavoce.config.settings import EngineChoices, Settings
@@ -19,9 +21,6 @@ from vivavoce.services.models import directory
 from vivavoce.text.segmentation import Segmenter
 from vivavoce.text.speakable import speakable
 from vivavoce.workers.pool import WorkerPool
-
-from bench.result import Options, Result
-from bench.stats import Bar, figure
 
 SENTENCE = "The ferry leaves the harbour at half past seven, crosses the bay in forty minutes, and returns before noon. "
 TEXTS = {"one clause": "The ferry leaves at half past seven,", "200 characters": "", "2 000 characters": ""}

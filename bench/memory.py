@@ -1,9 +1,8 @@
 """Memory of a session: how much larger the server and its workers get.
 
-Idle: connections that said hello and sent 10 s of microphone noise. Active: conversations with replies, scripted engines, real
-voice activity detection. Resident memory, so what the allocator does not give back counts; the first sessions are opened and
-closed before, so that code loaded on first use does not count as a session's.
-"""
+Idle: connections that said hello and sent 10 s of microphone noise. Active: conversations with replies, scripted engines,
+real voice activity detection. Resident memory, so what the allocator does not give back counts; the first sessions are
+opened and closed before, so that code loaded on first use does not count as a session's."""
 
 from __future__ import annotations
 

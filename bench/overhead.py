@@ -3,17 +3,17 @@
 Engines are scripted with exactly known latencies, voice activity detection is real. Two arms, because with speculation the
 engines work *during* the wait and no simple difference says what the platform added:
 
-- *serial*: speculation off, 200 ms of fixed silence. The transcript (60 ms behind the release) is ready inside the wait; then
-  language model (80 ms), its tokens up to the first clause (75 ms) and voice (60 ms) follow one another. overhead = time to the
-  first frame − 200 − 215 ms.
-- *speculative*: as the product runs, 200 ms of fixed silence. The engines begin at the detector's release. The ideal is the
-  longer of the wait (200 ms) and the path release 64 + 60 + 80 + 75 + 60 = 339 ms. overhead = time to the first frame − 339 ms.
-  Nothing else is subtracted: the 0–20 ms until the microphone's frame is full, the detector's batching and both ways count.
+- *serial*: speculation off, 200 ms of fixed silence. The transcript (60 ms behind the release) is ready inside the wait;
+  then language model (80 ms), its tokens up to the first clause (75 ms) and voice (60 ms) follow one another. overhead =
+  time to the first frame − 200 − 215 ms.
+- *speculative*: as the product runs, 200 ms of fixed silence. The engines begin at the detector's release. The ideal is
+  the longer of the wait (200 ms) and the path release 64 + 60 + 80 + 75 + 60 = 339 ms. overhead = time to the first frame
+  − 339 ms. Nothing else is subtracted: the 0–20 ms until the microphone's frame is full, the detector's batching and both
+  ways count.
 
-The wait counts from the last speech sample *as the detector placed it* (``speech_stopped.at``, a sample of the client's own
-microphone, so no clocks are compared). How far that lies from the true last sample is the detector's doing, not the platform's;
-it is reported as a line of its own, and so is the whole voice to voice time from the true last sample.
-"""
+The wait counts from the last speech sample *as the detector placed it* (``speech_stopped.at``, a sample of the client's
+own microphone, so no clocks are compared). How far that lies from the true last sample is the detector's doing, not the
+platform's; it is reported as a line of its own, and so is the whole voice to voice time from the true last sample."""
 
 from __future__ import annotations
 
@@ -51,9 +51,7 @@ def run(options: Options) -> Result:
     return result
 
 
-def _level(
-    result: Result, arm: tuple[str, float, Mapping[str, Any]], count: int, seconds: float, repetitions: int
-) -> None:
+def _level(result: Result, arm: tuple[str, float, Mapping[str, Any]], count: int, seconds: float, repetitions: int) -> None:
     label, ideal, hello = arm
     outcomes = []
     with Server(scenes.scripted()) as server:
@@ -73,7 +71,9 @@ def _level(
     bars = (P50, P99) if count == 20 else ()
     name = f"{label}, {count} session{'s' if count > 1 else ''}"
     result.figures.append(figure(f"overhead, {name}", "ms", overheads, bars))
-    result.figures.append(figure(f"voice to voice from the true end, {name}", "ms", list(map(scenes.voice_to_voice, outcomes))))
+    result.figures.append(
+        figure(f"voice to voice from the true end, {name}", "ms", list(map(scenes.voice_to_voice, outcomes)))
+    )
     if label == "serial" and count == 20:
         late = [
             [1000 * (t.detected_end - t.end) for t in scenes.answered(outcome) if t.detected_end and t.stops == 1]

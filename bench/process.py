@@ -25,7 +25,6 @@ READY_WITHIN = 60.0
 STOP_WITHIN = 15.0
 
 
-
 @dataclass(frozen=True, slots=True)
 class Setup:
     """How a server is started. ``ports`` are the settings of scripted ports by kind, ``cores`` where it may run."""
@@ -79,7 +78,9 @@ class Server(AbstractContextManager["Server"]):
     def _command(self) -> list[str]:
         setup = self._setup
         spec = json.dumps({"ports": setup.ports, "profile": setup.profile, "remote": setup.remote})
-        start = [str(Path(sys.executable).parent / "vivavoce")] if setup.direct else [sys.executable, "-m", "bench.serve", spec]
+        start = (
+            [str(Path(sys.executable).parent / "vivavoce")] if setup.direct else [sys.executable, "-m", "bench.serve", spec]
+        )
         command = [*start, "serve", "--port", str(self.port)]
         for setting in setup.settings:
             command += ["--set", setting]

@@ -54,9 +54,13 @@ def run(options: Options) -> Result:
         time.sleep(0.3)
     profile = json.loads(path.read_text())
     cpu = spent(before, after)
-    result.figures.append(single(f"server CPU-s per session-minute, {count} sessions", "s", [cpu["server"] * 60 / SECONDS / count]))
+    result.figures.append(
+        single(f"server CPU-s per session-minute, {count} sessions", "s", [cpu["server"] * 60 / SECONDS / count])
+    )
     result.tables += [_rooms(profile), _top(profile)]
-    result.notes.append(f"{profile['samples']} samples in {profile['cpu']:.1f} CPU seconds; {scenes.client_health([outcome])}")
+    result.notes.append(
+        f"{profile['samples']} samples in {profile['cpu']:.1f} CPU seconds; {scenes.client_health([outcome])}"
+    )
     (OUT / "profile.txt").write_text(_text(profile))
     return result
 

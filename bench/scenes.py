@@ -10,7 +10,8 @@ from bench.process import Setup
 from bench.speech import Utterance, sentences
 
 USER = "could you play some quiet music in the kitchen"
-"""What the scripted recogniser reads in any utterance. It has no word of the reply, or it would count as the reply's echo."""
+"""What the scripted recogniser reads in any utterance. It has no word of the reply, or it would count as the reply's
+echo."""
 
 REPLY = (
     "I looked it up, and the train to the coast leaves from the north station at a quarter past nine. "
@@ -52,9 +53,7 @@ def one_recording() -> tuple[Utterance, ...]:
 
 def steady() -> tuple[Utterance, ...]:
     """Utterances of 1 to 4 s without an inner pause of 0.15 s, by different people."""
-    return tuple(
-        u for u in sentences() if 1.0 <= u.seconds <= 4.0 and not any(b - a > 0.15 * 16_000 for a, b in u.pauses)
-    )
+    return tuple(u for u in sentences() if 1.0 <= u.seconds <= 4.0 and not any(b - a > 0.15 * 16_000 for a, b in u.pauses))
 
 
 def turns(outcomes: Iterable[Outcome]) -> Iterator[Turn]:
@@ -81,7 +80,9 @@ def client_health(outcomes: Sequence[Outcome]) -> str:
     if not late:
         return "no client ran"
     p99 = 1000 * late[int(0.99 * (len(late) - 1))]
-    return f"client late by p50 {1000 * late[len(late) // 2]:.1f}, p99 {p99:.1f}, max {1000 * late[-1]:.1f} ms; busy {busy:.0%}"
+    return (
+        f"client late by p50 {1000 * late[len(late) // 2]:.1f}, p99 {p99:.1f}, max {1000 * late[-1]:.1f} ms; busy {busy:.0%}"
+    )
 
 
 def troubles(outcomes: Sequence[Outcome]) -> list[str]:
@@ -100,6 +101,9 @@ def troubles(outcomes: Sequence[Outcome]) -> list[str]:
         found.append(f"{unanswered} utterances were not answered within the caller's patience")
     if closed:
         found.append(f"{len(closed)} connections were closed by the server: {closed[0]}")
+    ahead = sum(notes.ahead for o in outcomes for notes in o.notes)
+    if ahead:
+        found.append(f"{ahead} events about samples that were not captured yet: a stall was taken for a gap in the stream")
     if misplaced:
         found.append(f"{misplaced} reply frames did not begin where the one before ended")
     return found

@@ -8,6 +8,7 @@ least 10 dB above what follows in the next 0.15 s (the first step likewise).
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import wave
 from collections.abc import Iterator
@@ -146,9 +147,7 @@ def cut(name: str, samples: Samples, text: str = "", split: float = SPLIT) -> li
         exact = [refine(loudness, a, b) for a, b in group]
         onset, end = exact[0][0], exact[-1][1]
         first, last = max(0, onset - round(LEAD * RATE)), min(len(samples), end + round(TAIL * RATE))
-        pauses = tuple(
-            (a[1] - first, b[0] - first) for a, b in zip(exact, exact[1:], strict=False) if b[0] - a[1] >= 0.1 * RATE
-        )
+        pauses = tuple((a[1] - first, b[0] - first) for a, b in itertools.pairwise(exact) if b[0] - a[1] >= 0.1 * RATE)
         part = faded(samples[first:last])
         label = name if len(groups) == 1 else f"{name}#{number + 1}"
         words = text if len(groups) == 1 else ""

@@ -4,10 +4,9 @@ A real server process with the built-in engines, one session over `/ws/audio`, r
 pace of a microphone, a client that plays replies in real time and acknowledges them. The last speech sample is known from
 ``bench.speech``. A reply is stopped 0.6 s after it began, to go on to the next turn.
 
-A turn is *confident* where the wait that was decided on is at most 0.1 s. The built-in recogniser reads free speech badly and
-the built-in agent answers most of it by saying so; neither matters to the time. Commands spoken by flite are synthetic and
-counted apart.
-"""
+A turn is *confident* where the wait that was decided on is at most 0.1 s. The built-in recogniser reads free speech badly
+and the built-in agent answers most of it by saying so; neither matters to the time. Commands spoken by flite are
+synthetic and counted apart."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def microphone(folder: Path) -> Path:
 
 async def test_two_turns_are_spoken_and_heard(tmp_path: Path) -> None:
     recording = await asyncio.to_thread(microphone, tmp_path)
-    async with live_server() as server, visit(server.url + "/", microphone=recording) as seen:
+    async with live_server() as server, visit(server.url + "/", microphone=recording, color_scheme="dark") as seen:
         page = seen.page
         await page.wait_for_selector(".talk:enabled")
         await page.click(".talk")

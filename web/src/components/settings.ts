@@ -77,7 +77,8 @@ class Choice {
 function voicesFor(state: State): Option[] {
   const base = state.settings?.language.split("-")[0];
   const fitting = state.voices.filter(({ language }) => !base || !language || language.split("-")[0] === base);
-  return fitting.map(({ id, name }) => [id, name || id]);
+  if (fitting.length === 0) return [];
+  return [["", "Default"], ...fitting.map(({ id, name }): Option => [id, name || id])];
 }
 
 function languageName(tag: string): string {

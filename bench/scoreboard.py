@@ -1,0 +1,125 @@
+"""``docs/scoreboard.md`` from what ``out/bench`` holds: the bad with the good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bench.result import OUT, Result, load
+from bench.stats import Bar, Figure
+
+PAGE = Path("docs/scoreboard.md")
+
+HEAD = """# Scoreboard
+
+Written by `make bench`; not edited by hand. Every figure is from audio in to audio out on the machine named with it, with
+the bar it is held against. What misses its bar stands here like the rest. How each figure is defined is said in the
+benchmark of that name in `bench/`; what is synthetic is said there and below.
+
+"median of each run" is the spread: one repetition after the other. Percentiles are nearest rank over all samples. A run
+marked *quick* is to steer by. The load average before a run tells whether the machine was quiet. """
+
+
+def write(page: Path = PAGE, folder: Path = OUT) -> None:
+    """Render all results there are."""
+    results = [load(path) for path in sorted(folder.glob("*.json")) if path.stem not in ("profile.raw",)]
+    page.write_text(render(sorted(results, key=lambda result: ORDER.index(result.name) if result.name in ORDER else 99)))
+
+
+ORDER = (
+    "voice_to_voice", "overhead", "peers", "peers_remote", "duck", "barge_in", "capacity", "memory", "start",
+    "first_byte", "profile",
+)  # fmt: skip
+
+
+def render(results: Sequence[Result]) -> str:
+    """The page."""
+    parts = [HEAD, _overview(results)]
+    for result in results:
+        parts.append(_section(result))
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _overview(results: Iterable[Result]) -> str:
+    rows = [
+        (result.title, item.name, _bars(item), " · ".join(_measured(item, bar) for bar in item.bars), _met(item))
+        for result in results
+        for item in result.figures
+        if item.bars
+    ]
+    return "## Bars\n\n" + _table(("benchmark", "measure", "bar", "measured", "met"), rows)
+
+
+def _section(result: Result) -> str:
+    lines = [f"## {result.title}", ""]
+    machine = result.machine
+    if machine:
+        quick = " · *quick*" if result.quick else ""
+        lines += [
+            f"`{result.name}` · {machine['date']} · {machine['processor']}, {machine['memory']}, {machine['kernel']}, "
+            f"Python {machine['python']} · {machine['packages']} · load before {machine['load before']}, "
+            f"after {machine.get('load after', '–')} · took {result.seconds:.0f} s{quick}",
+            "",
+        ]
+    if result.skipped:
+        return "\n".join([*lines, f"Not measured: {result.skipped}.", ""])
+    if result.figures:
+        header = ("measure", "unit", "n", "p50", "p95", "p99", "max", "median of each run", "bar", "met")
+        lines += [_table(header, [_row(item) for item in result.figures])]
+    for table in result.tables:
+        lines += [f"**{table.title}**", "", _table(table.header, table.rows)]
+    lines += [f"- {note}" for note in result.notes]
+    return "\n".join([*lines, ""])
+
+
+def _row(item: Figure) -> tuple[str, ...]:
+    name = f"{item.name} ({item.note})" if item.note else item.name
+    spread = " · ".join(number(value) for value in item.spread) if len(item.spread) > 1 else ""
+    if item.summary is None:
+        return (
+            name,
+            item.unit,
+            str(max(1, len(item.spread))),
+            number(item.value),
+            "",
+            "",
+            "",
+            spread,
+            _bars(item),
+            _met(item),
+        )
+    s = item.summary
+    numbers = (number(s.p50), number(s.p95), number(s.p99), number(s.max))
+    return (name, item.unit, str(s.count), *numbers, spread, _bars(item), _met(item))
+
+
+def number(value: float | None) -> str:
+    """Three digits are enough."""
+    if value is None or value != value:
+        return "–"
+    size = abs(value)
+    return f"{value:.0f}" if size >= 100 or value == int(value) else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
+
+
+def _bars(item: Figure) -> str:
+    return " · ".join(_bar(bar) for bar in item.bars)
+
+
+def _bar(bar: Bar) -> str:
+    name = "" if bar.field == "value" else f"{bar.field} "
+    return f"{name}{'≥' if bar.at_least else '≤'} {number(bar.limit)}"
+
+
+def _measured(item: Figure, bar: Bar) -> str:
+    name = "" if bar.field == "value" else f"{bar.field} "
+    return f"{name}{number(item.number(bar.field))} {item.unit}"
+
+
+def _met(item: Figure) -> str:
+    return "" if item.met is None else "met" if item.met else "**not met**"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
