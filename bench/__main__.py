@@ -25,7 +25,7 @@ from bench import (
     start,
     voice_to_voice,
 )
-from bench.result import Options, Result, save
+from bench.result import OUT, Options, Result, save
 
 BENCHES: dict[str, Callable[[Options], Result]] = {
     "voice_to_voice": voice_to_voice.run,
@@ -51,6 +51,7 @@ def main() -> int:
     asked = parser.parse_args()
     names = list(BENCHES) if asked.all or not asked.names else list(dict.fromkeys(asked.names))
     broken = []
+    (OUT / "server.log").unlink(missing_ok=True)
     for name in names:
         try:
             result = measured(name, asked.quick)

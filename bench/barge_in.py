@@ -276,16 +276,17 @@ def _report(result: Result, judged: list[tuple[Scene, Verdict]]) -> None:
     resumes = sum(v.resumes for _, v in judged)
     cut_offs = sum(v.wrong for _, v in listening)
     bar = (Bar("value", 2.0),)
+    waits = [1000 * v.decided for _, v in listening if v.decided is not None]
     result.figures += [
         Figure("wrong cut-offs, of scenes", "%", value=share(cut_offs, len(listening)), bars=bar),
         Figure("wrong cut-offs, of pauses inside a turn", "%", value=share(cut_offs, pauses)),
-        Figure("false interruptions, of harmless sounds", "%", value=share(sum(v.wrong for _, v in harmless), len(harmless)), bars=bar),
-        Figure("missed interruptions, of meant ones", "%", value=share(sum(v.wrong for _, v in meant), len(meant))),
+        Figure("false interruptions, of harmless sounds", "%", value=_wrong(harmless), bars=bar),
+        Figure("missed interruptions, of meant ones", "%", value=_wrong(meant)),
         Figure(
             "resumed at the exact sample", "%", value=share(sum(v.exact for _, v in judged), resumes),
             bars=(Bar("value", 100.0, at_least=True),),
         ),
-        figure("true end of speech to the decision", "ms", [[1000 * v.decided for _, v in listening if v.decided is not None]]),
+        figure("true end of speech to the decision", "ms", [waits]),
     ]  # fmt: skip
     rows = []
     for group in dict.fromkeys(scene.group for scene, _ in judged):
@@ -299,6 +300,10 @@ def _report(result: Result, judged: list[tuple[Scene, Verdict]]) -> None:
     result.tables.append(Table("By group", header, tuple(rows)))
     unanswered = [s.name for s, v in listening if v.decided is None]
     result.notes.append(
-        f"{len(judged)} scenes; {len(listening)} while listening with {pauses} pauses of 0.1 s and more inside; {resumes} times "
-        f"a reply was resumed. Not judged over within {BEHIND:.0f} s behind the end: {', '.join(unanswered) or 'none'}."
+        f"{len(judged)} scenes; {len(listening)} while listening with {pauses} pauses of 0.1 s and more inside; {resumes} "
+        f"times a reply was resumed. Not judged over within {BEHIND:.0f} s of the end: {', '.join(unanswered) or 'none'}."
     )
+
+
+def _wrong(judged: list[tuple[Scene, Verdict]]) -> float:
+    return share(sum(verdict.wrong for _, verdict in judged), len(judged))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,8 +27,8 @@ GIVE_UP = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What to do with a reply: hear it out (``listen`` None), or after ``listen`` seconds of it stop it, by the ``interrupt``
-    message or by speaking the next utterance over it."""
+    """What to do with a reply: hear it out (``listen`` None), or stop it after so many seconds of it, by the ``interrupt``
+    message or by speaking the next utterance over it (``barge``)."""
 
     listen: float | None = None
     barge: bool = False
@@ -127,6 +127,20 @@ class Caller:
         self._deadline = 0.0
         self._asked_to_stop = False
         self._pings: dict[int, float] = {}
+        self._handlers: dict[str, Callable[[dict[str, Any], float], None]] = {
+            "ready": self._ready,
+            "speech_started": self._speech_started,
+            "speech_stopped": self._speech_stopped,
+            "transcription": self._transcription,
+            "reply_started": self._reply_started,
+            "paused": self._paused,
+            "resumed": self._resumed,
+            "interrupted": self._interrupted,
+            "response_complete": self._complete,
+            "turn_discarded": self._discarded,
+            "pong": self._pong,
+            "error": self._error,
+        }
         self.ready = False
         self.stopped = False
         self.notes = Notes()
@@ -242,9 +256,9 @@ class Caller:
             self._audio(payload, now)
             return
         said = json.loads(payload)
-        handler = _HANDLERS.get(said["type"])
+        handler = self._handlers.get(said["type"])
         if handler is not None:
-            handler(self, said, now)
+            handler(said, now)
 
     def _audio(self, payload: bytes, now: float) -> None:
         generation = int.from_bytes(payload[8:12], "little")
@@ -333,19 +347,3 @@ class Caller:
 
     def _error(self, said: dict[str, Any], now: float) -> None:
         self.notes.errors.append(f"{said['code']}: {said['message']}")
-
-
-_HANDLERS = {
-    "ready": Caller._ready,
-    "speech_started": Caller._speech_started,
-    "speech_stopped": Caller._speech_stopped,
-    "transcription": Caller._transcription,
-    "reply_started": Caller._reply_started,
-    "paused": Caller._paused,
-    "resumed": Caller._resumed,
-    "interrupted": Caller._interrupted,
-    "response_complete": Caller._complete,
-    "turn_discarded": Caller._discarded,
-    "pong": Caller._pong,
-    "error": Caller._error,
-}

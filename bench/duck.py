@@ -49,8 +49,8 @@ def run(options: Options) -> Result:
     missed = sum(t.paused is None for t in every)
     result.figures.append(Figure("onsets that never paused the reply", "%", value=share(missed, len(every))))
     result.notes.append(
-        f"{len(every)} onsets from {len({t.name for t in every})} recordings; negative times are detections before the energy "
-        "of the onset passed the threshold of the truth."
+        f"{len(every)} onsets from {len({t.name for t in every})} recordings; negative times are detections before the "
+        "energy of the onset passed the threshold of the truth."
     )
     result.notes += [scenes.client_health(outcomes), *scenes.troubles(outcomes)]
     return result

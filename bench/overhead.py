@@ -11,6 +11,9 @@ engines work *during* the wait and no simple difference says what the platform a
   − 339 ms. Nothing else is subtracted: the 0–20 ms until the microphone's frame is full, the detector's batching and both
   ways count.
 
+The bar is held against the serial arm, where the formula needs no interpretation. In the speculative arm it would give a
+negative number; what is reported there is the time over the ideal, of which the microphone's frame is 10 ms in the mean.
+
 The wait counts from the last speech sample *as the detector placed it* (``speech_stopped.at``, a sample of the client's
 own microphone, so no clocks are compared). How far that lies from the true last sample is the detector's doing, not the
 platform's; it is reported as a line of its own, and so is the whole voice to voice time from the true last sample."""
@@ -47,7 +50,8 @@ def run(options: Options) -> Result:
     repetitions = 1 if options.quick else 2
     for arm, ideal, hello in ARMS:
         for count in (1, 20) if options.quick else (1, 5, 20):
-            _level(result, (arm, ideal, hello), count, 12.0 if options.quick else 16.0, repetitions)
+            seconds = (10.0 if options.quick else 16.0) * (1.5 if count == 1 else 1.0)
+            _level(result, (arm, ideal, hello), count, seconds, repetitions)
     return result
 
 
@@ -68,7 +72,7 @@ def _level(result: Result, arm: tuple[str, float, Mapping[str, Any]], count: int
         ]
         for outcome in outcomes
     ]
-    bars = (P50, P99) if count == 20 else ()
+    bars = (P50, P99) if count == 20 and label == "serial" else ()
     name = f"{label}, {count} session{'s' if count > 1 else ''}"
     result.figures.append(figure(f"overhead, {name}", "ms", overheads, bars))
     result.figures.append(

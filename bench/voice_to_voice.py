@@ -56,9 +56,10 @@ def run(options: Options) -> Result:
     ]
     asked = sum(len(outcome.notes[0].turns) for outcome in human)
     early = sum(t.premature for outcome in human for t in scenes.turns([outcome]))
+    sure = sum(map(len, confident))
     result.notes.append(
         f"{asked} utterances by several people, {len(turns)} answered behind their end, {early} before it (a pause inside "
-        f"them was taken for the end), {sum(map(len, confident))} confident ({share(sum(map(len, confident)), len(turns)):.0f} %)."
+        f"them was taken for the end), {sure} confident ({share(sure, len(turns)):.0f} %)."
     )
     result.tables.append(_waterfall("Where the time goes, human speech (ms behind the detected end of speech)", turns))
     outcomes = list(human)

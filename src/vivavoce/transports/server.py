@@ -12,6 +12,7 @@ import uvicorn
 
 from vivavoce.contracts.errors import ConfigurationError
 from vivavoce.flow.tasks import Gate, TaskScope, first_within
+from vivavoce.transports.direct import DirectWebSocket
 from vivavoce.transports.options import ServerOptions, uvicorn_options
 
 _logger = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class Server(uvicorn.Server):
     def __init__(
         self, app: Any, options: ServerOptions, drain: Callable[[], Awaitable[None]], **uvicorn_config: Any
     ) -> None:
-        super().__init__(uvicorn.Config(app, **{**uvicorn_options(options), **uvicorn_config}))
+        super().__init__(uvicorn.Config(app, **{**uvicorn_options(options), "ws": DirectWebSocket, **uvicorn_config}))
         self._drain = drain
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

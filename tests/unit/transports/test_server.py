@@ -177,3 +177,41 @@ def test_a_taken_port_is_explained() -> None:
             listen(ServerOptions(port=port))
     finally:
         first.close()
+
+
+async def test_messages_keep_their_order_whichever_way_they_go() -> None:
+    async with serving() as running, connect(running.url, compression=None) as client:
+        await client.send(json.dumps({"type": "hello"}))
+        await _json(client, "ready")
+        conversation = running.sessions.conversations[0]
+        expected: list[tuple[object, ...]] = [("start",)]
+        for round_ in range(300):
+            for size in range(2, 2 + 2 * (round_ % 4), 2):
+                await client.send(bytes(size))
+                expected.append(("hear", size))
+            await client.send(
+                json.dumps({"type": "commit"} if round_ % 2 else {"type": "played", "generation": 1, "samples": 5})
+            )
+            expected.append(("commit",) if round_ % 2 else ("played", 1, 5))
+            if round_ % 20 == 0:
+                await asyncio.sleep(0.35)  # fewer acknowledgements a second than the limit
+        async with asyncio.timeout(10):
+            await _until(lambda: len(conversation.calls) == len(expected))
+        assert conversation.calls == expected
+
+
+async def test_audio_out_keeps_its_order_whichever_way_it_goes() -> None:
+    async with serving() as running, connect(running.url, compression=None) as client:
+        await client.send(json.dumps({"type": "hello"}))
+        await _json(client, "ready")
+        conversation = running.sessions.conversations[0]
+        for turn in range(40):
+            conversation.emit(ReplyStarted(STAMP))
+            for frame in range(turn % 5):
+                conversation.say(STAMP, 10 + frame, offset=turn)
+            await asyncio.sleep(0)
+        for turn in range(40):
+            assert isinstance(await client.recv(), str)
+            for frame in range(turn % 5):
+                message = await client.recv()
+                assert isinstance(message, bytes) and len(message) == 16 + 2 * (10 + frame)

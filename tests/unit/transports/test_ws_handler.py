@@ -191,34 +191,13 @@ async def test_a_pause_overtakes_audio_and_an_interruption_drops_it() -> None:
         assert client.pending() == 0
 
 
-async def test_without_acknowledgements_the_playhead_moves_in_real_time() -> None:
+@pytest.mark.parametrize("acknowledge", [True, False])
+async def test_the_session_is_told_whether_the_client_acknowledges(acknowledge: bool) -> None:
     sessions = ScriptedSessions()
     async with connected(sessions) as client:
-        client.says({"type": "hello"})
+        client.says({"type": "hello", "acknowledge": acknowledge})
         await client.json("ready")
-        conversation = sessions.conversations[0]
-        for n in range(25):  # half a second
-            conversation.say(STAMP, 480, offset=480 * n)
-        await asyncio.sleep(0.25)
-        conversation.sink.pause(STAMP)
-        await asyncio.sleep(3)
-        reports = [call for call in conversation.calls if call[0] == "played"]
-        assert reports[-1] == ("played", 1, 6_000)
-        conversation.sink.resume(STAMP)
-        await asyncio.sleep(3)
-        reports = [call for call in conversation.calls if call[0] == "played"]
-        assert reports[-1] == ("played", 1, 12_000)
-        assert [call[2] for call in reports] == sorted(call[2] for call in reports)
-
-
-async def test_with_acknowledgements_nothing_is_assumed() -> None:
-    sessions = ScriptedSessions()
-    async with connected(sessions) as client:
-        client.says({"type": "hello", "acknowledge": True})
-        await client.json("ready")
-        sessions.conversations[0].say(STAMP, 480)
-        await asyncio.sleep(3)
-        assert not [call for call in sessions.conversations[0].calls if call[0] == "played"]
+        assert sessions.conversations[0].options.acknowledged is acknowledge
 
 
 async def test_ready_comes_before_what_the_session_tells_while_it_starts() -> None:

@@ -1,4 +1,4 @@
-"""Budgets, the outbox and the assumed playhead: pure parts, random use."""
+"""Budgets and the outbox: pure parts, random use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from vivavoce.contracts.errors import LimitExceeded, Overloaded
 from vivavoce.transports.options import SocketLimits
 from vivavoce.transports.ws.limits import Bucket, Budgets, SlidingWindow
 from vivavoce.transports.ws.outbox import Close, Outbox
-from vivavoce.transports.ws.playhead import AssumedPlayhead
 
 steps = st.lists(st.floats(0, 5), max_size=200)
 
@@ -126,37 +125,3 @@ def test_hurry_passes_audio_and_the_end_is_the_end() -> None:
 
 def _audio(generation: int, offset: int, samples: int) -> ReplyAudio:
     return ReplyAudio(Stamp(1, 1, generation), AudioChunk(bytes(2 * samples), AudioFormat(1_000), offset))
-
-
-@given(st.lists(st.tuples(st.sampled_from(["send", "pause", "resume", "look"]), st.floats(0, 1)), max_size=60))
-def test_an_assumed_playhead_never_runs_back_nor_ahead_of_what_was_sent(steps: list[tuple[str, float]]) -> None:
-    head, now, sent, last = AssumedPlayhead(1_000), 0.0, 0, 0
-    for name, gap in steps:
-        now += gap
-        if name == "send":
-            head.sent(_audio(1, sent, 300), now)
-            sent += 300
-        elif name == "pause":
-            head.pause(now)
-            assert head.left == 0
-        elif name == "resume":
-            head.resume(now)
-        position = head.at(now)[1]
-        assert last <= position <= sent
-        last = position
-
-
-def test_an_assumed_playhead_stands_still_while_paused_and_starts_anew_with_each_reply() -> None:
-    head = AssumedPlayhead(1_000)
-    head.sent(_audio(1, 0, 1_000), 10.0)
-    assert head.at(10.4) == (1, 400)
-    head.pause(10.5)
-    assert head.at(12.0) == (1, 500)
-    head.resume(12.0)
-    assert head.at(12.1) == (1, 600)
-    head.stop(1)
-    assert head.at(13.0) == (1, 600)
-    assert head.left == 0
-    head.sent(_audio(2, 0, 100), 13.0)
-    assert head.at(13.05) == (2, 50)
-    assert head.at(99.0) == (2, 100)

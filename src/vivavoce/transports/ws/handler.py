@@ -12,6 +12,7 @@ from vivavoce.contracts.errors import Overloaded, VivavoceError
 from vivavoce.contracts.ports import Clock, EventListener
 from vivavoce.flow.tasks import Signal, first_within
 from vivavoce.sessions.registry import Sessions
+from vivavoce.transports.direct import direct_way
 from vivavoce.transports.errors import encoded, headers_of, status_of
 from vivavoce.transports.guard import Guard
 from vivavoce.transports.options import WEBSOCKET_PATH, ServerOptions
@@ -56,7 +57,7 @@ class WebSocketDoor:
             return
         await send({"type": "websocket.accept"})
         self._past["accepted"] += 1
-        connection = Connection(self._around, receive, send)
+        connection = Connection(self._around, receive, send, direct_way(scope))
         self._open.add(connection)
         try:
             await connection.run()

@@ -87,6 +87,7 @@ def _options(hello: Hello, defaults: ConversationOptions, offer: Offer) -> Conve
         hint=hello.hint or defaults.hint,
         instructions=defaults.instructions if hello.instructions is None else hello.instructions,
         voice=hello.voice or defaults.voice,
+        acknowledged=hello.acknowledge,
         endpointing=endpointing,
         reply=reply,
     )

@@ -74,6 +74,10 @@ class Outbox:
         if len(self._items) == 1:
             self._changed.notify()
 
+    def passes(self, generation: int) -> bool:
+        """Whether audio of ``generation`` may go out past the outbox: it is not stale, and nothing waits before it."""
+        return not self._items and not self._held and not self._ended and generation > self._stale
+
     def drop_audio(self, generation: int) -> None:
         """``generation`` and all older ones are over: drop what is left of them, now and later."""
         self._stale = max(self._stale, generation)
