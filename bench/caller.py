@@ -21,7 +21,7 @@ HEADER = 16
 OUTPUT_RATE = 24_000
 ACKNOWLEDGE_EVERY = 8
 """Ticks between two acknowledgements: 160 ms."""
-GIVE_UP = 12.0
+GIVE_UP = 8.0
 """Seconds after speech in which a reply must be over (or a barge-in decided) before the caller goes on."""
 
 
@@ -222,7 +222,7 @@ class Caller:
         elif move.listen is not None and turn.first_audio is not None and now - turn.first_audio >= move.listen:
             if move.barge and self._sounding(now) and not self.stopped:
                 self._close(now, now)
-                self._speak(now, over_reply=True)
+                self._speak(now)
             elif not self._asked_to_stop:
                 self._asked_to_stop = True
                 assert self._socket is not None
@@ -238,12 +238,12 @@ class Caller:
         self._turn = None
         self._speak_at = speak_at
 
-    def _speak(self, now: float, *, over_reply: bool = False) -> None:
+    def _speak(self, now: float) -> None:
         utterance = self._utterances[self._next % len(self._utterances)]
         self._next += 1
         self._speaking, self._at = self._microphone.spoken[utterance.name], 0
         self._asked_to_stop = False
-        turn = Turn(utterance.name, now + utterance.onset / RATE, now + utterance.end / RATE, over_reply)
+        turn = Turn(utterance.name, now + utterance.onset / RATE, now + utterance.end / RATE, self._sounding(now))
         self._turn = turn
         self._deadline = turn.end + GIVE_UP
         self.notes.turns.append(turn)
@@ -333,7 +333,7 @@ class Caller:
 
     def _discarded(self, said: dict[str, Any], now: float) -> None:
         turn = self._turn
-        if turn is not None and turn.detected_end is not None and self._at >= len(self._speaking):
+        if turn is not None and self._at >= len(self._speaking):
             turn.discarded = said["reason"]
             turn.over = now
 

@@ -136,9 +136,10 @@ class Server(AbstractContextManager["Server"]):
 
 
 def environment() -> dict[str, str]:
-    """Of a child: without the settings of the person who measures."""
+    """Of a child: this checkout, and without the settings of the person who measures."""
+    root = Path(__file__).parent.parent
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VIVAVOCE_")}
-    return {**kept, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    return {**kept, "PYTHONPATH": f"{root}{os.pathsep}{root / 'src'}"}
 
 
 def is_ready(port: int) -> bool:

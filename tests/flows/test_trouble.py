@@ -220,3 +220,36 @@ async def test_an_echo_of_the_reply_does_not_cut_it() -> None:
         [done] = await stage.until_completed()
     assert done.text == LONG_REPLY and not done.interrupted
     assert [e.reason for e in stage.events.of(TurnDiscarded)] == ["echo"]
+
+
+async def test_a_network_that_stalls_and_catches_up_leaves_no_gap() -> None:
+    async with Stage() as stage:
+        for _ in range(3):
+            await stage.hear(-1.0)
+            await stage.clock.sleep(0.6)  # nothing arrives …
+            for _ in range(30):
+                stage.conversation.hear(bytes(640))  # … and then all of it at once
+        assert stage.conversation.statistics.gaps == 0
+        await stage.hear(1.0)
+        [done] = await stage.until_completed()
+        assert done.waterfall.total is not None and done.waterfall.total < 0.6
+
+
+async def test_a_microphone_that_was_off_leaves_a_gap() -> None:
+    async with Stage() as stage:
+        await stage.hear(-1.0)
+        await stage.clock.sleep(5.0)
+        await stage.hear(-1.0)
+        statistics = stage.conversation.statistics
+        assert statistics.gaps == 1 and 4.7 < statistics.gap_seconds < 5.1
+
+
+async def test_a_word_read_late_still_becomes_a_turn() -> None:
+    stt = ScriptedSpeechToText(["my code is five", "eight"], final_latency=0.5)
+    async with Stage(stt=stt, llm=ScriptedLanguageModel([LONG_REPLY])) as stage:
+        await stage.hear(1.2)
+        await stage.hear(-2.0)
+        await stage.hear(0.35)
+        await stage.until_completed(2)
+    finals = [event.text for event in stage.events.of(TranscriptUpdated) if event.final]
+    assert finals[-1] == "eight"

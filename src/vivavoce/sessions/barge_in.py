@@ -20,7 +20,7 @@ class Overheard:
     """What is known of the speech over the reply. Times are seconds.
 
     ``words`` counts words beyond backchannels and beyond the reply's own; ``read`` says that a final reading is there
-    for all of it; ``late`` that the time to decide is up.
+    for all of it; ``late`` that the time to decide is up, ``overdue`` that it is so even for a voice without a word.
     """
 
     voiced: float
@@ -31,6 +31,7 @@ class Overheard:
     stop: bool = False
     echo: float = 0.0
     read: bool = False
+    overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,11 @@ class Harmless:
 
 
 def judge(heard: Overheard, options: BargeInOptions) -> Interrupts | Harmless | None:
-    """Decide, or None to listen on. Once ``late`` there always is a decision."""
+    """Decide, or None to listen on. Once ``late`` there is a decision, for a voice without a word once it is ``overdue``.
+
+    A hum has no words for as long as it lasts; so a voice without one is waited for until ``cut_wordless``: the reply stands
+    still meanwhile, and whoever meant to interrupt is not spoken over.
+    """
     if heard.stop:
         return Interrupts("command")
     echo = heard.text and heard.echo >= options.echo_similarity
@@ -57,10 +62,10 @@ def judge(heard: Overheard, options: BargeInOptions) -> Interrupts | Harmless | 
     harmless = Harmless("echo" if echo else "backchannel" if heard.text else "noise")
     if heard.ended and (heard.read or heard.voiced < options.min_voiced):
         meant = heard.words > 0 and heard.voiced >= options.min_voiced and not echo
-        long = heard.voiced >= options.cut_voiced and not heard.text
+        long = heard.voiced >= options.cut_wordless and not heard.text
         return Interrupts("speech") if meant or long else harmless
+    if not heard.text and not heard.ended and not heard.overdue:
+        return Interrupts("speech") if heard.voiced >= options.cut_wordless else None
     if not heard.late:
         return None
-    if heard.voiced >= options.cut_voiced and not echo and (heard.words > 0 or not heard.text):
-        return Interrupts("speech")
-    return harmless
+    return Interrupts("speech") if heard.voiced >= options.cut_voiced and heard.words > 0 and not echo else harmless

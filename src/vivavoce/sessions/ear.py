@@ -7,14 +7,10 @@ from typing import Literal
 from vivavoce.contracts.audio import HEARING, Stamp
 from vivavoce.contracts.events import SpeechStarted, SpeechStopped, TranscriptUpdated, TurnDiscarded
 from vivavoce.sessions import turn_messages as m
-from vivavoce.sessions.endpointing import SURENESS, Evidence, PauseLearner, patience, wait
+from vivavoce.sessions.grading import Grading
 from vivavoce.sessions.options import ConversationOptions
 from vivavoce.sessions.orders import Orders
 from vivavoce.sessions.user_turn import Phase, UserTurn
-from vivavoce.text.completeness import completeness
-
-WORTH_PREPARING = 0.5
-"""Completeness of a partial reading from which on it is likely enough to be the final one."""
 
 FINISH_AFTER = 0.2
 """Seconds of silence after which a transcription is finished although the turn may go on."""
@@ -29,12 +25,11 @@ class Ear:
         self._orders = orders
         self._options = options
         self._scoring = scoring
-        self._pauses = PauseLearner(options.endpointing.learn_pauses)
         self._turns = 0
         self._segments = 0
         self._heard_until = 0
         self.turn: UserTurn | None = None
-        self.language = options.language
+        self.grading = Grading(options, scoring=scoring)
         self.finish_after = FINISH_AFTER
 
     def number_turn(self) -> int:
@@ -71,7 +66,7 @@ class Ear:
         """This burst is speech; a pause before it was no end."""
         turn.burst_confirmed = True
         if turn.confirmed:
-            self._pauses.learn(HEARING.seconds(turn.burst_started - turn.speech_end))
+            self.grading.learn_pause(HEARING.seconds(turn.burst_started - turn.speech_end))
         turn.confirmed = True
 
     def end_burst(self, turn: UserTurn, end: int) -> None:
@@ -114,23 +109,9 @@ class Ear:
         if self._scoring and not turn.scored:
             self._orders.give(m.ScoreTurn(turn.number, turn.revision, turn.speech_end))
 
-    def _likely_complete(self, turn: UserTurn) -> float | None:
-        if turn.command:
-            return SURENESS
-        return completeness(turn.text, self.language) if turn.text else None
-
-    def looks_complete(self, turn: UserTurn) -> bool:
-        """Whether the words so far, not yet final, are worth preparing a reply to."""
-        return completeness(turn.text, self.language) >= WORTH_PREPARING
-
     def wait_is_over(self, turn: UserTurn, now: int) -> bool:
         """Grade the wait by what is known now; set the timer for its end, or tell that it has passed."""
-        options = self._options.endpointing
-        words = self._likely_complete(turn)
-        evidence = Evidence(turn.score, words, turn.voiced, self._pauses.usual, self._options.hint)
-        turn.wait = wait(evidence, options)
-        if self._scoring and not turn.scored and options.fixed_silence is None:
-            turn.wait = max(turn.wait, patience(words))
+        turn.wait = self.grading.wait(turn)
         if turn.speech_end + HEARING.samples(turn.wait) > now:
             self._orders.set_timer("endpoint", turn.speech_end, turn.wait)
             return False

@@ -24,14 +24,17 @@ class Interruption:
 
     def begin(self, turn: UserTurn, start: int) -> None:
         """Voice over the reply: nothing more is heard of it until this is decided."""
-        self._mouth.pause()
-        if not turn.decide_at:
+        if self._mouth.pause():
             turn.decide_at = start + HEARING.samples(self._options.decide_after)
             self._orders.set_timer("decide", start, self._options.decide_after)
 
     def judge(self, turn: UserTurn, now: int) -> Interrupts | Harmless | None:
         """Decide by what is known now; a harmless voice lets the reply go on at once."""
-        verdict = judge(turn.overheard(late=now >= turn.decide_at), self._options)
+        late = now >= turn.decide_at
+        overdue = now >= turn.decide_at + HEARING.samples(self._options.cut_wordless)
+        verdict = judge(turn.overheard(late=late, overdue=overdue), self._options)
+        if verdict is None and late:
+            self._orders.set_timer("decide", now, self._options.decide_after)
         if isinstance(verdict, Harmless):
             self._mouth.resume(now, verdict.reason)  # while the voice goes on, more words may still cut
         return verdict

@@ -13,7 +13,7 @@ from vivavoce.sessions import turn_messages as m
 from vivavoce.sessions.activity import VoiceGate
 from vivavoce.sessions.microphone import AudioStatistics, Microphone
 from vivavoce.sessions.options import ActivityOptions
-from vivavoce.text.backchannel import echo_similarity, is_command_to_stop, new_words
+from vivavoce.text.backchannel import echo_similarity, is_command_to_stop, may_become_backchannel, new_words
 
 STARVED = 0.4
 """Seconds without audio after which voice that was going on counts as ended."""
@@ -200,6 +200,8 @@ class Listening:
         words, stop, echo = len(text.split()), False, 0.0
         if spoken:
             words, stop = new_words(text, language, spoken), is_command_to_stop(text, language)
+            if not transcript.final and may_become_backchannel(text, language):
+                words = 0
             echo = echo_similarity(text, spoken)
         if transcript.final:
             self._owner.tell(m.Read(now, number, text, words, stop, echo, command=transcript.command))

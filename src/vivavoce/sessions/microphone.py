@@ -10,7 +10,11 @@ from vivavoce.contracts.ports import Clock
 from vivavoce.contracts.speech import SpeechProbability
 
 GAP = 0.25
-"""Seconds without audio after which the stream is taken to have stopped and session time to have gone on without it."""
+"""Seconds the stream may be behind the clock."""
+SETTLED = 0.1
+"""Seconds it must stay behind before that counts as a gap, over which session time has gone on without audio."""
+DRIFT = 0.01
+"""Share of the lag forgotten with each frame, so that two clocks that differ a little never make a gap."""
 LOOK_BACK = 8.0
 """Seconds kept for pre-roll and for the turn detector."""
 SECONDS_PER_BYTE = 1 / (SAMPLE_WIDTH * HEARING.rate)
@@ -58,6 +62,8 @@ class Microphone:
         "_gap_samples",
         "_gaps",
         "_jitter",
+        "_lag",
+        "_late_since",
         "_level",
         "_peak",
         "_ring",
@@ -70,7 +76,8 @@ class Microphone:
         self._ring = SampleRing(LOOK_BACK, HEARING.rate)
         self._arrived = clock.now()
         self._frames = self._bytes = self._clipped = self._gaps = self._gap_samples = 0
-        self._jitter = self._age = 0.0
+        self._jitter = self._age = self._lag = 0.0
+        self._late_since: float | None = None
         self._level = self._peak = -96.0
         self.position = 0
         self.dropped = 0
@@ -79,11 +86,15 @@ class Microphone:
         """The next audio of the stream, placed. Called for every frame of every session."""
         now = self._clock.now()
         size = len(pcm)
-        elapsed, seconds = now - self._arrived, size * SECONDS_PER_BYTE
-        if elapsed > GAP and elapsed > 2 * seconds:
-            self._skip(HEARING.samples(elapsed - seconds))
-        elif self._frames:
-            self._jitter += (abs(elapsed - seconds) - self._jitter) * JITTER_WEIGHT
+        seconds = size * SECONDS_PER_BYTE
+        if self._frames:
+            self._jitter += (abs(now - self._arrived - seconds) - self._jitter) * JITTER_WEIGHT
+            self._lag += now - self._arrived - seconds
+            if self._lag > GAP:
+                self._fall_behind(now)
+            else:
+                self._late_since = None
+                self._lag -= self._lag * DRIFT
         self._arrived = now
         chunk = AudioChunk(pcm, HEARING, self.position)
         self._ring.append(pcm)
@@ -94,12 +105,17 @@ class Microphone:
             self._clipped += 1
         return chunk
 
-    def _skip(self, samples: int) -> None:
-        if self._frames:
+    def _fall_behind(self, now: float) -> None:
+        """The stream is behind the clock. A network that stalled catches up at once; a client that sent nothing does not."""
+        if self._late_since is None:
+            self._late_since = now
+        elif now - self._late_since >= SETTLED:
+            samples = HEARING.samples(self._lag)
             self._gaps += 1
             self._gap_samples += samples
-        self.position += samples
-        self._ring.clear(self.position)
+            self.position += samples
+            self._ring.clear(self.position)
+            self._lag, self._late_since = 0.0, None
 
     def note_detection(self, result: SpeechProbability) -> None:
         """A frame's voice was judged: note its level, and how old its audio was by then."""

@@ -119,12 +119,14 @@ class Mouth:
             self._orders.set_timer("reply", now, self._options.first_audio if reply.began else self._options.first_token)
         self._complete_if_heard(reply)
 
-    def pause(self) -> None:
-        """Stand still."""
+    def pause(self) -> bool:
+        """Stand still; tell whether it was playing."""
         reply = self.released
-        if reply is not None and not reply.paused:
-            reply.paused = True
-            self._orders.give(Pause(reply.stamp))
+        if reply is None or reply.paused:
+            return False
+        reply.paused = True
+        self._orders.give(Pause(reply.stamp))
+        return True
 
     def resume(self, now: int, reason: Reason) -> None:
         """Go on."""

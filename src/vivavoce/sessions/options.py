@@ -64,7 +64,9 @@ class BargeInOptions:
     min_voiced: float = 0.2
     """Voiced seconds needed for any cut."""
     cut_voiced: float = 0.45
-    """Voiced seconds that cut without a word being known."""
+    """Voiced seconds with which a single word cuts."""
+    cut_wordless: float = 1.2
+    """Voiced seconds that cut without any word: longer than a hum, a cough or a laugh."""
     min_words: int = 2
     """Words beyond backchannel and echo that cut at once."""
     echo_similarity: float = field(default=0.6, metadata={"min": 0, "max": 1})

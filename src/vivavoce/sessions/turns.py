@@ -149,7 +149,9 @@ class TurnMachine:
         elif turn.phase is Phase.COMMITTED:
             self._end_turn_if_read(turn)
         elif turn.phase is Phase.PAUSING:
-            if not turn.unread or self._ear.looks_complete(turn):
+            if self._ear.grading.sounds_finished(turn):
+                self._ear.finish_reading(turn, self._now)
+            if self._ear.grading.worth_preparing(turn):
                 self._answers.prepare(turn)
             self._grade(turn)
 
@@ -200,8 +202,8 @@ class TurnMachine:
         verdict = self._interruption.judge(turn, self._now) if turn.over_reply else None
         if isinstance(verdict, Interrupts):
             self._cut(verdict.reason)
-        elif verdict is not None and turn.phase is not Phase.SPEAKING:
-            self._discard(verdict.reason)
+        elif verdict is not None and turn.phase is not Phase.SPEAKING and not turn.unread:
+            self._discard(verdict.reason)  # what is not read yet may still turn out to be meant
 
     def _cut(self, reason: CutReason) -> None:
         turn = self._ear.turn
@@ -215,8 +217,6 @@ class TurnMachine:
             self._cut("command")
         else:
             self._mouth.cut("command")
-
-    # --- everything else ----------------------------------------------------------------------------------------------
 
     def _timer_fired(self, event: m.TimerFired) -> None:
         if not self._orders.fired(event.name, event.number):
@@ -245,7 +245,7 @@ class TurnMachine:
         self._answers.answer_typed(self._ear.number_turn(), event.text, self._now)
 
     def _changed(self, event: m.Changed) -> None:
-        self._ear.language = event.language or self._ear.language
+        self._ear.grading.language = event.language or self._ear.grading.language
         self._ear.finish_after = self._ear.finish_after if event.finish_after is None else event.finish_after
         self._answers.speculation = self._answers.speculation if event.speculate is None else event.speculate
         self._mode = event.mode or self._mode

@@ -83,7 +83,7 @@ class UserTurn:
         """Voiced seconds of the whole turn."""
         return HEARING.seconds(self.earlier_voiced + self.burst_voiced)
 
-    def overheard(self, *, late: bool) -> Overheard:
+    def overheard(self, *, late: bool, overdue: bool) -> Overheard:
         """What is known of it as speech over a reply."""
         segments = self.segments.values()
         return Overheard(
@@ -95,6 +95,7 @@ class UserTurn:
             stop=any(segment.stop for segment in segments),
             echo=max((segment.echo for segment in segments), default=0.0),
             read=not self.unread,
+            overdue=overdue,
         )
 
     def begin_burst(self, start: int) -> bool:

@@ -101,6 +101,15 @@ def is_backchannel(text: str, language: str = "en") -> bool:
     return not _beyond_backchannels(words, language) and not all(_filler(word) for word in words)
 
 
+def may_become_backchannel(text: str, language: str = "en") -> bool:
+    """Whether an unfinished reading is a backchannel or the beginning of one ("i" of "i see")."""
+    words = tuple(words_of(text))
+    if not words or len(words) > _LONGEST_BACKCHANNEL:
+        return False
+    known = _BACKCHANNELS.get(primary_language(language), frozenset())
+    return is_backchannel(text, language) or any(phrase[: len(words)] == words for phrase in known)
+
+
 def is_command_to_stop(text: str, language: str = "en") -> bool:
     """Whether all of ``text`` asks for silence ("stop", "okay wait", "no no no please").
 

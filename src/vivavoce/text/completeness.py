@@ -128,6 +128,13 @@ def _is_question(words: list[str], forms: Forms) -> bool:
     return head in forms.inverted and len(words) > at + 1 and words[at + 1] in forms.subjects
 
 
+def counting(text: str, language: str = "en") -> bool:
+    """Whether a number or a spelling is in progress at the end of ``text``: one should wait as for digits."""
+    forms = FORMS.get(primary_language(language))
+    value = None if forms is None else _counting(words_of(text[-400:])[-_LAST_WORDS:], forms)
+    return value is not None and value < RATHER_DONE
+
+
 def _only(words: list[str], lexicon: frozenset[str]) -> bool:
     return all(word in lexicon for word in words)
 

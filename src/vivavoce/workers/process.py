@@ -29,7 +29,7 @@ from vivavoce.workers.wire import (
 ProcessState = Literal["starting", "ready", "ended"]
 MISSED_HEARTBEATS = 3
 CROWD = 8
-GATHER = 0.004
+GATHER = 0.008
 """Seconds voice activity frames wait for each other once there are ``CROWD`` streams: a batch of 12 costs the detector
 half as much per frame as single ones, a write each would cost the parent twice as much as all the rest."""
 

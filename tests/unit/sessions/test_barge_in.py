@@ -20,13 +20,14 @@ overheards = st.builds(
     stop=st.booleans(),
     echo=st.floats(0, 1),
     read=st.booleans(),
+    overdue=st.booleans(),
 )
 
 
 @given(overheards)
 def test_once_late_there_is_always_a_decision(heard: Overheard) -> None:
     verdict = judge(heard, OPTIONS)
-    assert verdict is not None or not heard.late
+    assert verdict is not None or not heard.late or (not heard.text and not heard.ended and not heard.overdue)
     if heard.ended and heard.read:
         assert verdict is not None, "what is over and read is decided on"
 
@@ -38,11 +39,14 @@ def test_once_late_there_is_always_a_decision(heard: Overheard) -> None:
         (Overheard(0.4, False, False, text=True, words=3), Interrupts("speech")),
         (Overheard(0.1, False, False, text=True, words=3), None),
         (Overheard(0.3, False, False), None),
-        (Overheard(0.5, False, True), Interrupts("speech")),
+        (Overheard(0.5, False, True), None),
+        (Overheard(1.25, False, True), Interrupts("speech")),
+        (Overheard(0.5, False, True, overdue=True), Harmless("noise")),
         (Overheard(0.06, True, False, read=True), Harmless("noise")),
         (Overheard(0.35, True, False, text=True, words=0, read=True), Harmless("backchannel")),
         (Overheard(0.35, True, False, text=True, words=1, read=True), Interrupts("speech")),
-        (Overheard(0.6, True, False, read=True), Interrupts("speech")),
+        (Overheard(0.6, True, False, read=True), Harmless("noise")),
+        (Overheard(1.3, True, False, read=True), Interrupts("speech")),
         (Overheard(1.5, False, True, text=True, words=1, echo=0.9), Harmless("echo")),
         (Overheard(1.5, True, False, text=True, words=5, echo=0.9, read=True), Harmless("echo")),
         (Overheard(0.6, False, True, text=True, words=0), Harmless("backchannel")),

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vivavoce.text.backchannel import echo_similarity, is_backchannel, is_command_to_stop, new_words
+from vivavoce.text.backchannel import (
+    echo_similarity,
+    is_backchannel,
+    is_command_to_stop,
+    may_become_backchannel,
+    new_words,
+)
 
 REPLY = "The train to Berlin leaves at half past nine from platform four, and the ticket costs thirty euros."
 
@@ -86,3 +92,13 @@ def test_any_text(heard: str, spoken: str, language: str) -> None:
     assert 0.0 <= echo_similarity(heard, spoken) <= 1.0
     assert new_words(heard, language, spoken) <= new_words(heard, language, "")
     assert not (is_backchannel(heard, language) and new_words(heard, language, ""))
+
+
+@pytest.mark.parametrize("text", ["i", "i see", "of", "makes", "mm", "that makes"])
+def test_the_beginning_of_a_backchannel(text: str) -> None:
+    assert may_become_backchannel(text)
+
+
+@pytest.mark.parametrize("text", ["", "i want", "see", "what", "make it stop"])
+def test_what_is_no_beginning_of_a_backchannel(text: str) -> None:
+    assert not may_become_backchannel(text)
