@@ -21,6 +21,8 @@ HEADER = 16
 OUTPUT_RATE = 24_000
 ACKNOWLEDGE_EVERY = 8
 """Ticks between two acknowledgements: 160 ms."""
+SETTLED = 1.0
+"""Seconds behind speech over a reply that was resumed, after which no turn is expected of it any more."""
 GIVE_UP = 8.0
 """Seconds after speech in which a reply must be over (or a barge-in decided) before the caller goes on."""
 
@@ -217,7 +219,8 @@ class Caller:
 
     def _follow(self, turn: Turn, now: float) -> None:
         move = self._moves[(self._next - 1) % len(self._moves)]
-        if turn.over is not None:
+        settled = turn.resumed is not None and turn.interrupted is None and now > turn.end + SETTLED
+        if turn.over is not None or settled:
             self._close(now, now + self._random.uniform(*self._gap))
         elif move.listen is not None and turn.first_audio is not None and now - turn.first_audio >= move.listen:
             if move.barge and self._sounding(now) and not self.stopped:

@@ -33,6 +33,10 @@ PAUSE_MARGIN = 1.3
 """How much longer than the speaker's usual pause is waited for, at most."""
 
 
+MAX_CAUTION = 0.7
+"""Most seconds waited for on account of an earlier cut-off."""
+CAUTION_FADES = 0.7
+"""What is left of the caution after a turn that was not cut off."""
 MIN_PATIENCE, MAX_PATIENCE = 0.16, 0.3
 """Seconds the detector's answer is waited for when the words are as sure as can be, and when they say nothing."""
 
@@ -42,7 +46,7 @@ class Evidence:
     """What is known at a pause.
 
     ``sound`` and ``words`` are likelihoods 0–1 that the speaker is done, None if unknown; ``voiced`` is how many seconds of
-    voice the sound was judged by.
+    voice the sound was judged by. ``caution`` seconds are always waited for: this speaker was cut off lately.
     """
 
     sound: float | None = None
@@ -50,6 +54,7 @@ class Evidence:
     voiced: float = SOUND_NEEDS
     usual_pause: float | None = None
     hint: Hint = "none"
+    caution: float = 0.0
 
 
 def likelihood(evidence: Evidence) -> float:
@@ -80,7 +85,7 @@ def wait(evidence: Evidence, options: EndpointingOptions) -> float:
     seconds = options.min_wait + (options.max_wait - options.min_wait) * math.pow(doubt, CURVE)
     if evidence.usual_pause is not None and doubt > 0:
         seconds = max(seconds, min(1.0, 2 * doubt) * PAUSE_MARGIN * evidence.usual_pause)
-    seconds = max(seconds * math.pow(2, 1 - 2 * options.eagerness), HINT_FLOOR[evidence.hint])
+    seconds = max(seconds * math.pow(2, 1 - 2 * options.eagerness), HINT_FLOOR[evidence.hint], evidence.caution)
     return min(options.max_wait, max(options.min_wait, seconds))
 
 
@@ -101,11 +106,26 @@ class PauseLearner:
     def __init__(self, enabled: bool = True) -> None:
         self._enabled = enabled
         self._usual: float | None = None
+        self._caution = 0.0
 
     @property
     def usual(self) -> float | None:
         """Seconds, or None until a first pause was learned."""
         return self._usual
+
+    @property
+    def caution(self) -> float:
+        """Seconds to wait at least, because this speaker was cut off lately; fades with each turn that was not."""
+        return self._caution
+
+    def learn_cut_off(self, pause: float) -> None:
+        """A turn was judged over ``pause`` seconds before the speaker went on."""
+        if self._enabled and pause > 0:
+            self._caution = max(self._caution, min(MAX_CAUTION, PAUSE_MARGIN * pause))
+
+    def learn_end(self) -> None:
+        """A turn was over when it was judged to be."""
+        self._caution = 0.0 if self._caution < 0.05 else self._caution * CAUTION_FADES
 
     def learn(self, pause: float) -> None:
         """A pause of so many seconds was followed by more speech of the same turn."""

@@ -26,6 +26,14 @@ class Grading:
         """A pause turned out to be none."""
         self._pauses.learn(seconds)
 
+    def learn_cut_off(self, seconds: float) -> None:
+        """A turn was judged over too soon: the speaker went on after so long."""
+        self._pauses.learn_cut_off(seconds)
+
+    def learn_end(self) -> None:
+        """A turn was over when it was judged to be."""
+        self._pauses.learn_end()
+
     def wait(self, turn: UserTurn) -> float:
         """Seconds to wait behind the last speech sample, as far as is known now."""
         options = self._options.endpointing
@@ -33,7 +41,7 @@ class Grading:
         if hint == "none" and counting(text, self.language):
             hint = "digits"
         words = SURENESS if turn.command else completeness(text, self.language) if text else None
-        seconds = wait(Evidence(turn.score, words, turn.voiced, self._pauses.usual, hint), options)
+        seconds = wait(Evidence(turn.score, words, turn.voiced, self._pauses.usual, hint, self._pauses.caution), options)
         if self._scoring and not turn.scored and options.fixed_silence is None:
             return max(seconds, patience(words))
         return seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vivavoce.contracts.audio import HEARING
 from vivavoce.sessions.barge_in import Harmless, Interrupts, judge
+from vivavoce.sessions.grading import Grading
 from vivavoce.sessions.mouth import CutReason, Mouth
 from vivavoce.sessions.options import BargeInOptions
 from vivavoce.sessions.orders import Orders
@@ -16,11 +17,18 @@ REOPEN_WITHIN = 2.0
 class Interruption:
     """Remembers which turn the reply answers, so that a turn judged over too soon can go on."""
 
-    def __init__(self, orders: Orders, mouth: Mouth, options: BargeInOptions) -> None:
+    def __init__(self, orders: Orders, mouth: Mouth, grading: Grading, options: BargeInOptions) -> None:
         self._orders = orders
         self._mouth = mouth
+        self._grading = grading
         self._options = options
         self.answered: UserTurn | None = None
+
+    def answering(self, turn: UserTurn) -> None:
+        """``turn`` was judged over, and the one before is by now known to have been."""
+        if turn.replaces is None:
+            self._grading.learn_end()
+        self.answered = turn
 
     def begin(self, turn: UserTurn, start: int) -> None:
         """Voice over the reply: nothing more is heard of it until this is decided."""
@@ -55,6 +63,7 @@ class Interruption:
         unheard = reply.played == 0 and not reply.acted and recent
         if reason == "speech" and unheard and earlier is not None and earlier.number == reply.stamp.turn:
             turn.continue_from(earlier)
+            self._grading.learn_cut_off(HEARING.seconds(turn.started - earlier.speech_end))
             self._mouth.cut("replaced", recorded=False)
         else:
             self._mouth.cut(reason)

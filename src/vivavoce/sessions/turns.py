@@ -35,7 +35,7 @@ class TurnMachine:
         self._orders = Orders()
         self._mouth = Mouth(self._orders, options.watchdogs)
         self._ear = Ear(self._orders, options, scoring=scoring)
-        self._interruption = Interruption(self._orders, self._mouth, options.barge_in)
+        self._interruption = Interruption(self._orders, self._mouth, self._ear.grading, options.barge_in)
         self._announcements = Announcements(self._orders, options.watchdogs)
         self._now = 0
         self._answers = Answers(self._orders, self._mouth, speculation=speculate, max_discarded=options.reply.max_discarded)
@@ -171,7 +171,7 @@ class TurnMachine:
 
     def _end_turn_if_read(self, turn: UserTurn) -> None:
         if not turn.unread and turn.text:
-            self._interruption.answered = turn
+            self._interruption.answering(turn)
             self._ear.close()
             self._answers.answer(turn, self._now)
         elif not turn.unread:

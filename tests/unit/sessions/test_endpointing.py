@@ -78,3 +78,16 @@ def test_pauses_are_learned() -> None:
     deaf = PauseLearner(enabled=False)
     deaf.learn(1.0)
     assert deaf.usual is None
+
+
+def test_a_speaker_who_was_cut_off_is_given_time_for_a_while() -> None:
+    learner = PauseLearner()
+    sure = Evidence(0.99, 0.97)
+    assert wait(sure, DEFAULT) == 0
+    learner.learn_cut_off(0.4)
+    cautious = [learner.caution]
+    for _ in range(10):
+        learner.learn_end()
+        cautious.append(learner.caution)
+    assert cautious[0] >= 0.4 and cautious == sorted(cautious, reverse=True) and cautious[-1] == 0
+    assert wait(Evidence(0.99, 0.97, caution=cautious[0]), DEFAULT) == cautious[0]
