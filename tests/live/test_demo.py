@@ -41,7 +41,7 @@ def test_a_recorded_conversation_is_answered(tmp_path: Path) -> None:
 def test_what_is_said_can_be_read_again(tmp_path: Path) -> None:
     path = tmp_path / "said.wav"
     vivavoce("say", "set a timer for ten minutes", "--voice", "rms", "-o", str(path))
-    assert "ten minutes" in vivavoce("transcribe", str(path)).stdout
+    assert "timer for" in vivavoce("transcribe", str(path)).stdout
     words = json.loads(vivavoce("transcribe", str(path), "--json").stdout)["words"]
     assert words[-1]["text"] == "minutes" and words[-1]["start"] > words[0]["end"]
     assert "-->" in vivavoce("transcribe", str(path), "--srt").stdout
