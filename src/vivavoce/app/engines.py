@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ctypes.util
 import importlib.util
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vivavoce.config.settings import EngineChoices, Settings
@@ -31,7 +32,7 @@ OPTIONAL: tuple[EngineKind, ...] = ("turn",)
 
 @dataclass(frozen=True, slots=True)
 class EngineEntry:
-    """What an engine needs: Python packages, a system library, a model file."""
+    """What an engine needs: Python packages, a system library, a model file; and its settings here."""
 
     name: str
     kind: EngineKind
@@ -40,10 +41,11 @@ class EngineEntry:
     library: str = ""
     model: str = ""
     mend: str = BUILTIN
+    settings: Mapping[str, Setting] = field(default_factory=dict)
 
 
 CATALOGUE = (
-    EngineEntry("pocketsphinx", "stt", "BSD-2-Clause", ("pocketsphinx",)),
+    EngineEntry("pocketsphinx", "stt", "BSD-2-Clause", ("pocketsphinx",), settings={"decoders": 2}),
     EngineEntry("flite", "tts", "MIT-like (CMU)", library="flite", mend="apt-get install libflite1"),
     EngineEntry("espeak", "tts", "GPL-3.0-or-later, in a process of its own", ("espeakng_loader",)),
     EngineEntry("commands", "llm", "Apache-2.0", ("hassil",)),
@@ -108,6 +110,6 @@ def worker_groups(settings: Settings, kinds: tuple[EngineKind, ...] = tuple(PURP
     return tuple(groups)
 
 
-def _engine_settings(entry: EngineEntry, models: Path) -> dict[str, Setting]:
+def _engine_settings(entry: EngineEntry, models: Path) -> Mapping[str, Setting]:
     path = locate(entry.model, models) if entry.model else None
-    return {"model": str(path)} if path is not None else {}
+    return {**entry.settings, "model": str(path)} if path is not None else entry.settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import importlib.resources
 import logging
 import socket
@@ -20,6 +21,7 @@ from uvicorn.supervisors import ChangeReload
 from vivavoce.app.graph import Parts, parts_of
 from vivavoce.app.loop import new_event_loop
 from vivavoce.config.settings import Settings
+from vivavoce.observe.logs import log_to_stderr
 from vivavoce.observe.loop_lag import LoopLag
 from vivavoce.observe.metrics import Metrics
 from vivavoce.sessions.registry import Sessions
@@ -109,6 +111,8 @@ class Application:
         try:
             await self.parts.start()
             self._lag.start()
+            gc.collect()
+            gc.freeze()  # what lives as long as the server need not be looked through again and again
             self._running.started()
             _logger.info("ready")
             yield
@@ -132,11 +136,7 @@ def serve(settings: Settings) -> int:
 
 
 def _serve_once(settings: Settings, sockets: list[socket.socket]) -> int:
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=settings.logging.level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    log_to_stderr(settings.logging.level, settings.logging.format)
     application = Application(settings)
     server = Server(application.asgi, settings.server, application.drain, log_config=None)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:

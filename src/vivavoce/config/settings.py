@@ -37,14 +37,6 @@ class LoggingOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class PrivacyOptions:
-    """What may be written down of what was said. Audio is never written."""
-
-    log_text: bool = False
-    """Whether transcripts and replies may appear in the log."""
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be configured."""
 
@@ -62,5 +54,3 @@ class Settings:
     """Worker groups; empty builds them from `engines`. A list given here takes the place of them all."""
     logging: LoggingOptions = field(default_factory=LoggingOptions)
     """What the server writes to standard error."""
-    privacy: PrivacyOptions = field(default_factory=PrivacyOptions)
-    """What may be written down of what was said."""

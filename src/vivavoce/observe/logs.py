@@ -1,0 +1,33 @@
+"""The log: one line for people or one JSON object for machines. Speech and secrets are never written."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import Literal
+
+
+class JsonFormatter(logging.Formatter):
+    """One object a line: ``time`` (ISO 8601), ``level``, ``logger``, ``message`` and, where there is one, ``error``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See logging.Formatter."""
+        line = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def log_to_stderr(level: str, form: Literal["text", "json"]) -> None:
+    """Write everything from ``level`` on to standard error; replaces what was set up before."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        JsonFormatter() if form == "json" else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    )
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

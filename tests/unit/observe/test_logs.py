@@ -1,0 +1,36 @@
+"""The log, for people and for machines."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from vivavoce.observe.logs import JsonFormatter, log_to_stderr
+
+
+def test_json_lines_can_be_read_back() -> None:
+    try:
+        raise ValueError("with a \n newline")
+    except ValueError:
+        import sys
+
+        record = logging.LogRecord("vivavoce", logging.ERROR, "", 1, "it %s — ü", ("failed",), sys.exc_info())
+    line = JsonFormatter().format(record)
+    assert "\n" not in line
+    found = json.loads(line)
+    assert found["level"] == "error" and found["message"] == "it failed — ü" and "ValueError" in found["error"]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_the_level_is_kept(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = logging.getLogger().handlers[:]
+    try:
+        log_to_stderr("warning", form)  # type: ignore[arg-type]
+        logging.getLogger("vivavoce").info("not this")
+        logging.getLogger("vivavoce").warning("but this")
+    finally:
+        logging.getLogger().handlers[:] = before
+    written = capsys.readouterr().err
+    assert "but this" in written and "not this" not in written
