@@ -1,6 +1,6 @@
 """``python -m bench [NAME…] [--all] [--quick]``: measure, print, keep, and write the scoreboard.
 
-Without names everything is measured (at most 25 minutes; with --quick 5).
+Without names everything is measured (at most 25 minutes; with --quick 4).
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ DETECTOR_FRAME = 512
 RELEASE_FRAMES = 2
 HEADER = 16
 OUTPUT_RATE = 24_000
+MAX_LEAD = 0.6
+"""Seconds the server sends ahead of the ear by default; the first so many of a reply come at once."""
 ACKNOWLEDGE_EVERY = 8
 """Ticks between two acknowledgements: 160 ms."""
 SETTLED = 1.0
@@ -71,7 +73,7 @@ class Notes:
     """Events about samples not captured yet: the session's sample clock runs ahead of the microphone."""
     round_trips: list[float] = field(default_factory=list)
     leads: list[float] = field(default_factory=list)
-    """How far ahead of the ear each frame of a reply came, seconds; 0 is a gap."""
+    """How far ahead of the ear each frame behind the first 0.6 s of a reply came, seconds; 0 is a gap."""
     gaps: list[Dry] = field(default_factory=list)
     replies: int = 0
     reply_seconds: float = 0.0
@@ -280,7 +282,7 @@ class Caller:
                 turn.premature = turn.premature or now < turn.end
                 if now >= turn.end and turn.first_audio is None:
                     turn.first_audio, turn.generation = now, generation
-        else:
+        elif offset >= MAX_LEAD * OUTPUT_RATE:
             self.notes.leads.append(before / OUTPUT_RATE)
 
     def _lag(self, sample: int, now: float) -> None:

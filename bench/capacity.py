@@ -14,10 +14,10 @@ Added latency, p99 of which must stay within 25 ms, is taken at the client in th
   and the next sentence the lead falls while the scripted model writes at 40 tokens a second. A listener hears gaps, no
   leads.
 
-The bar is held where the p99 of event and round trip are both within 25 ms and no reply has a gap. "kept from its core" is
-the share of time in which the server could have run and was not given the core: its own worker counts in it, and so does
-everything else the machine does; a run with more than a few per cent beyond the worker's own share says little.
-"""
+The bar is held where the p99 of event and round trip are both within 25 ms and at most one reply in a hundred has a gap
+of 5 ms or more (the client plays 40 ms behind the first frame). "kept from its core" is the share of time in which the
+server could have run and was not given the core: its own worker counts in it, and so does everything else the machine
+does; a run with more than a few per cent beyond the worker's own share says little."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Level:
         """Whether the latency bar is held, with everybody on the line."""
         if self.event is None or self.round_trip is None or self.outcome.refused:
             return False
-        return self.event.p99 <= LIMIT and self.round_trip.p99 <= LIMIT and not self.gaps
+        return self.event.p99 <= LIMIT and self.round_trip.p99 <= LIMIT and self.gaps <= 0.01 * self.replies
 
     @property
     def row(self) -> tuple[str, ...]:
@@ -110,9 +110,9 @@ def run(options: Options) -> Result:
     if not present():
         result.skipped = ABSENT
         return result
-    seconds = 8.0 if options.quick else 14.0
-    levels = [measure(count, seconds) for count in ((50, 100, 150) if options.quick else (50, 100, 150, 200, 300))]
-    for _ in range(1 if options.quick else 3):
+    seconds = 6.0 if options.quick else 14.0
+    levels = [measure(count, seconds) for count in ((100, 150) if options.quick else (50, 100, 150, 200, 300))]
+    for _ in range(0 if options.quick else 3):
         low = max((level.sessions for level in levels if level.holds), default=0)
         high = min((level.sessions for level in levels if not level.holds and level.sessions > low), default=2 * low)
         middle = (low + high) // 20 * 10

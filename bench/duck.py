@@ -29,7 +29,7 @@ def run(options: Options) -> Result:
     outcomes = []
     with Server(scenes.scripted()) as server:
         for _ in range(1 if options.quick else 2):
-            plan = load.Plan(server.port, CALLERS, 16.0 if options.quick else 34.0, mixed, MOVES, {"silence_ms": 200})
+            plan = load.Plan(server.port, CALLERS, 10.0 if options.quick else 34.0, mixed, MOVES, {"silence_ms": 200})
             outcomes.append(load.run(plan))
     over = [[t for t in scenes.turns([outcome]) if t.over_reply] for outcome in outcomes]
     result.figures += [

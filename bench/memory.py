@@ -22,7 +22,7 @@ def run(options: Options) -> Result:
     if not present():
         result.skipped = ABSENT
         return result
-    idle_count, active_count = (100, 20) if options.quick else (200, 50)
+    idle_count, active_count = (50, 10) if options.quick else (200, 50)
     idle, idle_workers, active = [], [], []
     outcomes = []
     for _ in range(1 if options.quick else 2):

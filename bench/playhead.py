@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 AUDIBLE = 0.005
 """Seconds of silence in mid-reply from which on a gap is counted."""
+START_BUFFER = 0.04
+"""Seconds a client waits behind the first frame of a reply, or behind a gap, before it plays: two frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +20,11 @@ class Dry:
 
 
 class Playhead:
-    """Plays the newest generation from its first sample on, without a start-up buffer. Times are seconds."""
+    """Plays the newest generation from its first sample on, ``buffer`` seconds behind its first frame. Times are seconds."""
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, buffer: float = START_BUFFER) -> None:
         self._rate = rate
+        self._buffer = buffer
         self.generation = 0
         self.received = 0
         self.started: float | None = None
@@ -38,7 +41,7 @@ class Playhead:
             return False
         first = generation > self.generation
         if first:
-            self.generation, self.received, self._base, self._since = generation, 0, 0, now
+            self.generation, self.received, self._base, self._since = generation, 0, 0, now + self._buffer
             self._paused, self.started = False, now
         if offset != self.received:
             self.misplaced += 1
@@ -53,13 +56,13 @@ class Playhead:
         if now > ran_out:
             if now - ran_out >= AUDIBLE:
                 self.dry.append(Dry(self.generation, self.received, now - ran_out))
-            self._base, self._since = self.received, now
+            self._base, self._since = self.received, now + self._buffer
 
     def played(self, now: float) -> int:
         """Samples of the generation that have left the loudspeaker."""
         if self._paused:
             return self._base
-        return min(self.received, self._base + round((now - self._since) * self._rate))
+        return min(self.received, self._base + max(0, round((now - self._since) * self._rate)))
 
     def pause(self, now: float) -> int:
         """Stand still; return the sample."""

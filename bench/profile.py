@@ -19,7 +19,7 @@ from bench.result import OUT, Options, Result, Table
 from bench.speech import ABSENT, present
 from bench.stats import single
 
-SECONDS = 12.0
+SECONDS, QUICK_SECONDS = 12.0, 6.0
 ROOMS = (
     ("read a frame: uvicorn and websockets", ("WebSocketsSansIOProtocol.data_received",)),
     ("hear a frame (session, to the detector)", ("Connection._hear",)),
@@ -38,16 +38,16 @@ def run(options: Options) -> Result:
     if not present():
         result.skipped = ABSENT
         return result
-    count = 50 if options.quick else 100
+    count, seconds = (50, QUICK_SECONDS) if options.quick else (100, SECONDS)
     path = (OUT / "profile.json").absolute()
     path.unlink(missing_ok=True)
     with Server(scenes.scripted(cores=(0,), profile=str(path))) as server:
-        plan = load.Plan(server.port, count, SECONDS + 4, scenes.steady(), MOVES, ping_every=1.0, warm_up=6.0, cores=(1,))
+        plan = load.Plan(server.port, count, seconds + 4, scenes.steady(), MOVES, ping_every=1.0, warm_up=6.0, cores=(1,))
         running = load.start(plan)
         running.wait(3.0 + count * 0.008 + plan.warm_up)
         os.kill(server.pid, signal.SIGUSR1)
         before = server.usage()
-        running.wait(SECONDS)
+        running.wait(seconds)
         after = server.usage()
         os.kill(server.pid, signal.SIGUSR2)
         outcome = running.result()
@@ -55,7 +55,7 @@ def run(options: Options) -> Result:
     profile = json.loads(path.read_text())
     cpu = spent(before, after)
     result.figures.append(
-        single(f"server CPU-s per session-minute, {count} sessions", "s", [cpu["server"] * 60 / SECONDS / count])
+        single(f"server CPU-s per session-minute, {count} sessions", "s", [cpu["server"] * 60 / seconds / count])
     )
     result.tables += [_rooms(profile), _top(profile)]
     result.notes.append(

@@ -85,13 +85,13 @@ def frames(head: Playhead, times: list[float], generation: int = 1) -> None:
 
 
 def test_frames_in_time_leave_no_gap() -> None:
-    head = Playhead(RATE)
+    head = Playhead(RATE, buffer=0.0)
     frames(head, [0.0, 0.01, 0.02, 0.05])
     assert head.dry == [] and head.played(0.05) == 1_200 and head.played(1.0) == 1_920
 
 
 def test_a_late_frame_is_a_gap_as_long_as_the_silence() -> None:
-    head = Playhead(RATE)
+    head = Playhead(RATE, buffer=0.0)
     frames(head, [0.0, 0.07])
     [gap] = head.dry
     assert gap.at == 480 and gap.seconds == pytest.approx(0.05)
@@ -99,7 +99,7 @@ def test_a_late_frame_is_a_gap_as_long_as_the_silence() -> None:
 
 
 def test_a_pause_is_no_gap_and_moves_no_sample() -> None:
-    head = Playhead(RATE)
+    head = Playhead(RATE, buffer=0.0)
     frames(head, [0.0, 0.0])
     assert head.pause(0.01) == 240
     head.receive(1, 960, 480, 5.0)
@@ -109,7 +109,7 @@ def test_a_pause_is_no_gap_and_moves_no_sample() -> None:
 
 
 def test_a_newer_generation_begins_anew_and_an_older_one_is_dropped() -> None:
-    head = Playhead(RATE)
+    head = Playhead(RATE, buffer=0.0)
     frames(head, [0.0])
     assert head.receive(2, 0, 480, 1.0) is True
     assert head.receive(1, 480, 480, 1.0) is False
@@ -117,14 +117,23 @@ def test_a_newer_generation_begins_anew_and_an_older_one_is_dropped() -> None:
 
 
 def test_a_hole_in_the_offsets_is_noted() -> None:
-    head = Playhead(RATE)
+    head = Playhead(RATE, buffer=0.0)
     head.receive(1, 0, 480, 0.0)
     head.receive(1, 960, 480, 0.0)
     assert head.misplaced == 1
 
 
 def test_a_dropped_reply_plays_no_further() -> None:
-    head = Playhead(RATE)
+    head = Playhead(RATE, buffer=0.0)
     frames(head, [0.0, 0.0])
     head.drop(1, 0.01)
     assert head.played(9.0) == 240
+
+
+def test_a_start_buffer_bridges_what_is_late_by_less() -> None:
+    head = Playhead(RATE, buffer=0.04)
+    frames(head, [0.0, 0.05])
+    assert head.dry == [] and head.played(0.03) == 0 and head.played(0.05) == 240
+    head.receive(1, 960, 480, 0.09)
+    [gap] = head.dry
+    assert gap.seconds == pytest.approx(0.01) and head.played(0.1) == 960, "it waits for its buffer anew"
