@@ -8,7 +8,7 @@ from vivavoce.contracts.audio import HEARING, AudioChunk
 from vivavoce.contracts.errors import Unavailable, VivavoceError
 from vivavoce.contracts.ports import Clock, SpeechToText, Transcription, TurnDetector, VoiceActivity, VoiceActivityDetector
 from vivavoce.contracts.speech import SpeechProbability, Transcript, TranscriptionOptions
-from vivavoce.flow.tasks import TaskScope
+from vivavoce.flow.tasks import Task, TaskScope
 from vivavoce.sessions import turn_messages as m
 from vivavoce.sessions.activity import VoiceGate
 from vivavoce.sessions.microphone import AudioStatistics, Microphone
@@ -60,6 +60,7 @@ class Listening:
         self._detector: VoiceActivity | None = None
         self._segments: dict[int, Transcription] = {}
         self._current: Transcription | None = None
+        self._scoring: Task | None = None
         self._watching = False
         self._closed = False
         self._pressed = False
@@ -211,10 +212,12 @@ class Listening:
     # --- the end of a turn --------------------------------------------------------------------------------------------
 
     def score(self, turn: int, revision: int) -> None:
-        """Show the turn detector the last seconds."""
+        """Show the turn detector the last seconds; of an earlier pause nobody wants to know any more."""
+        if self._scoring is not None:
+            self._scoring.cancel()
         end = self.microphone.position
         window = self.microphone.read(end - HEARING.samples(SCORED_WINDOW), end)
-        self._scope.start(self._score(turn, revision, window.pcm), name=f"score {turn}.{revision}")
+        self._scoring = self._scope.start(self._score(turn, revision, window.pcm), name=f"score {turn}.{revision}")
 
     async def _score(self, turn: int, revision: int, pcm: bytes) -> None:
         probability: float | None = None
