@@ -112,7 +112,7 @@ def run(options: Options) -> Result:
         return result
     seconds = 6.0 if options.quick else 14.0
     levels = [measure(count, seconds) for count in ((100, 150) if options.quick else (50, 100, 150, 200, 300))]
-    for _ in range(0 if options.quick else 3):
+    for _ in range(0 if options.quick else 2):
         low = max((level.sessions for level in levels if level.holds), default=0)
         high = min((level.sessions for level in levels if not level.holds and level.sessions > low), default=2 * low)
         middle = (low + high) // 20 * 10

@@ -26,11 +26,11 @@ def run(options: Options) -> Result:
     idle, idle_workers, active = [], [], []
     outcomes = []
     for _ in range(1 if options.quick else 2):
-        server_mb, worker_mb, outcome = _grown(idle_count, 10.0, silent=True)
+        server_mb, worker_mb, outcome = _grown(idle_count, 5.0 if options.quick else 10.0, silent=True)
         idle.append(server_mb)
         idle_workers.append(worker_mb)
         outcomes.append(outcome)
-    server_mb, _, outcome = _grown(active_count, 14.0, silent=False)
+    server_mb, _, outcome = _grown(active_count, 5.0 if options.quick else 14.0, silent=False)
     active.append(server_mb)
     outcomes.append(outcome)
     result.figures += [
@@ -45,7 +45,7 @@ def run(options: Options) -> Result:
 def _grown(count: int, seconds: float, *, silent: bool) -> tuple[float, float, load.Outcome]:
     with Server(scenes.scripted()) as server:
         moves = (Move(),)
-        load.run(load.Plan(server.port, 2, 6.0, scenes.one_recording(), moves, warm_up=0.0))
+        load.run(load.Plan(server.port, 2, 6.0, scenes.one_recording(), moves, warm_up=0.0, turns=1))
         before = server.usage()
         plan = load.Plan(server.port, count, seconds + 6.0, scenes.one_recording(), moves, silent=silent, warm_up=0.0)
         running = load.start(plan)

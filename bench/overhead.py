@@ -50,7 +50,7 @@ def run(options: Options) -> Result:
     repetitions = 1 if options.quick else 2
     for arm, ideal, hello in ARMS:
         for count in (20,) if options.quick else (1, 5, 20):
-            seconds = (10.0 if options.quick else 16.0) * (1.5 if count == 1 else 1.0)
+            seconds = (10.0 if options.quick else 12.0) * (1.5 if count == 1 else 1.0)
             _level(result, (arm, ideal, hello), count, seconds, repetitions)
     return result
 

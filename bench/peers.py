@@ -5,7 +5,7 @@ and its first sentence 20. 200 ms of silence configured (``silence_ms`` in the h
 graded endpointing. Every second reply is spoken over 1 s after its beginning.
 
 The engines are ports inside the server process, so its CPU holds their bookkeeping and their tones, but no sockets to remote
-services. ``peers_remote`` measures with engines in another process.
+services.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def run(options: Options) -> Result:
 
 
 def _level(result: Result, options: Options, label: str, hello: dict[str, int], count: int) -> tuple[str, ...]:
-    seconds = (11.0 if options.quick else 26.0) + (16.0 if count == 1 else 0.0)
+    seconds = (11.0 if options.quick else 22.0) + (16.0 if count == 1 else 0.0)
     with Server(scenes.scripted()) as server:
         empty = server.usage()["server"].memory
         plan = load.Plan(server.port, count, seconds, scenes.one_recording(), MOVES, hello, turns=None, warm_up=3.0)

@@ -33,7 +33,6 @@ class Setup:
     ports: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     cores: tuple[int, ...] = ()
     profile: str = ""
-    remote: int = 0
     direct: bool = False
     """Start the command itself, without what ``bench.serve`` adds."""
 
@@ -77,7 +76,7 @@ class Server(AbstractContextManager["Server"]):
 
     def _command(self) -> list[str]:
         setup = self._setup
-        spec = json.dumps({"ports": setup.ports, "profile": setup.profile, "remote": setup.remote})
+        spec = json.dumps({"ports": setup.ports, "profile": setup.profile})
         start = (
             [str(Path(sys.executable).parent / "vivavoce")] if setup.direct else [sys.executable, "-m", "bench.serve", spec]
         )

@@ -39,7 +39,7 @@ def run(options: Options) -> Result:
         result.skipped = ABSENT
         return result
     count, seconds = (50, QUICK_SECONDS) if options.quick else (100, SECONDS)
-    path = (OUT / "profile.json").absolute()
+    path = (OUT / "profile.raw").absolute()
     path.unlink(missing_ok=True)
     with Server(scenes.scripted(cores=(0,), profile=str(path))) as server:
         plan = load.Plan(server.port, count, seconds + 4, scenes.steady(), MOVES, ping_every=1.0, warm_up=6.0, cores=(1,))

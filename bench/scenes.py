@@ -40,10 +40,10 @@ ONE_RECORDING = "librivox_sense_0880"
 """A human sentence of 2.6 s without an inner pause."""
 
 
-def scripted(*settings: str, cores: tuple[int, ...] = (), profile: str = "", sessions: int = 400, remote: int = 0) -> Setup:
+def scripted(*settings: str, cores: tuple[int, ...] = (), profile: str = "", sessions: int = 400) -> Setup:
     """A server with scripted engines of the fixed latencies above and the real voice activity detector."""
     limit = (f"sessions.max_sessions={sessions}", f"server.sockets.max_connections={sessions + 50}")
-    return Setup((*SCRIPTED, *limit, *settings), PORTS, cores, profile, remote)
+    return Setup((*SCRIPTED, *limit, *settings), PORTS, cores, profile)
 
 
 def one_recording() -> tuple[Utterance, ...]:

@@ -17,17 +17,18 @@ the bar it is held against. What misses its bar stands here like the rest. How e
 benchmark of that name in `bench/`; what is synthetic is said there and below.
 
 "median of each run" is the spread: one repetition after the other. Percentiles are nearest rank over all samples. A run
-marked *quick* is to steer by. The load average before a run tells whether the machine was quiet. """
+marked *quick* is to steer by. The load average before a run tells whether the machine was quiet.
+"""
 
 
 def write(page: Path = PAGE, folder: Path = OUT) -> None:
     """Render all results there are."""
-    results = [load(path) for path in sorted(folder.glob("*.json")) if path.stem not in ("profile.raw",)]
+    results = [load(path) for path in sorted(folder.glob("*.json"))]
     page.write_text(render(sorted(results, key=lambda result: ORDER.index(result.name) if result.name in ORDER else 99)))
 
 
 ORDER = (
-    "voice_to_voice", "overhead", "peers", "peers_remote", "duck", "barge_in", "capacity", "memory", "start",
+    "voice_to_voice", "overhead", "peers", "duck", "barge_in", "capacity", "memory", "start",
     "first_byte", "profile",
 )  # fmt: skip
 
@@ -42,7 +43,13 @@ def render(results: Sequence[Result]) -> str:
 
 def _overview(results: Iterable[Result]) -> str:
     rows = [
-        (result.title, item.name, _bars(item), " · ".join(_measured(item, bar) for bar in item.bars), _met(item))
+        (
+            f"{result.title}{' (quick)' if result.quick else ''}",
+            item.name,
+            _bars(item),
+            " · ".join(_measured(item, bar) for bar in item.bars),
+            _met(item),
+        )
         for result in results
         for item in result.figures
         if item.bars

@@ -17,10 +17,6 @@ def main() -> None:
     """Change what the entry point of scripted ports opens, then hand over to the command line."""
     spec = json.loads(sys.argv[1])
     _script(spec["ports"])
-    if spec.get("remote"):
-        from bench.remote import install
-
-        install(spec["remote"])
     if spec.get("profile"):
         from bench.sampler import start
 
