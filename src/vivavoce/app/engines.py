@@ -41,7 +41,7 @@ class EngineEntry:
     library: str = ""
     model: str = ""
     mend: str = BUILTIN
-    settings: Mapping[str, Setting] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = field(default_factory=dict, hash=False)
 
 
 CATALOGUE = (
