@@ -12,7 +12,7 @@ from vivavoce.sessions.options import ConversationOptions
 from vivavoce.sessions.orders import Orders
 from vivavoce.sessions.user_turn import Phase, UserTurn
 
-FINISH_AFTER = 0.2
+FINISH_AFTER = 0.165
 """Seconds of silence after which a transcription is finished although the turn may go on."""
 
 DiscardReason = Literal["noise", "backchannel", "echo", "empty", "reset"]
