@@ -18,6 +18,7 @@ class Recorder:
     def __init__(self, rate: int = 24_000) -> None:
         self._format = AudioFormat(rate)
         self._replies: dict[int, bytearray] = {}
+        self._cleared = 0
 
     @property
     def format(self) -> AudioFormat:
@@ -31,8 +32,9 @@ class Recorder:
         return pause.join(bytes(reply) for reply in self._replies.values() if reply)
 
     def write(self, audio: ReplyAudio) -> None:
-        """Keep it."""
-        self._replies.setdefault(audio.stamp.generation, bytearray()).extend(audio.chunk.pcm)
+        """Keep it, unless it is stale."""
+        if audio.stamp.generation > self._cleared:
+            self._replies.setdefault(audio.stamp.generation, bytearray()).extend(audio.chunk.pcm)
 
     def pause(self, stamp: Stamp) -> None:
         """Nothing plays here that could stand still."""
@@ -41,7 +43,8 @@ class Recorder:
         """See ``pause``."""
 
     def clear(self, stamp: Stamp) -> None:
-        """What was not heard is cut off by the event that says how far it was."""
+        """Nothing of this generation comes any more; what was not heard is cut off by the event that says how far it was."""
+        self._cleared = max(self._cleared, stamp.generation)
 
     def take(self, event: SessionEvent) -> None:
         """Follow the conversation."""
