@@ -71,7 +71,6 @@ class Speaking:
         self._format = AudioFormat(synthesis.rate)
         self._ready: deque[bytes] = deque()
         self._ready_samples = 0
-        self._taken = 0
         self._limit = self._format.samples(options.max_prepared)
         self._room = Signal()
         self._synthesis: Synthesis | None = None
@@ -113,7 +112,6 @@ class Speaking:
             wanted -= len(piece)
         pcm = b"".join(pieces)
         self._ready_samples -= len(pcm) // 2
-        self._taken += len(pcm) // 2
         if self._ready_samples < self._limit:
             self._room.notify()
         return pcm

@@ -49,7 +49,6 @@ class UserTurn:
     burst_confirmed: bool = False
     earlier_voiced: int = 0
     confirmed: bool = False
-    tolerated: bool = False
     score: float | None = None
     scored: bool = True
     discarded: int = 0
