@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run demo setup system check test test-clients bench format lock docs
+.PHONY: help run demo setup system check test test-engines test-clients bench format lock docs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,8 +32,11 @@ check: setup ## Lint, types, import contracts, size ratchet, generated documents
 test: system check ## Everything: the checks, then every test
 	$(BIN)/pytest
 
-test-clients: test ## What CI runs: the tests, then suites that drive outside clients (none yet)
-	@true
+test-engines: system ## The tests of the optional engines, with the real libraries, in .venv-engines (1 GB)
+	@./setup.sh engines
+	.venv-engines/bin/pytest tests/engines
+
+test-clients: test test-engines ## What CI runs: the tests, then the suites that need environments of their own
 
 bench: setup ## Measure, and write the figures to docs/scoreboard.md
 	$(BIN)/python -m bench

@@ -3,12 +3,17 @@
 # Does nothing when nothing has changed. Needs uv, or only Python 3.11 or newer with pip: no root, no python3-venv.
 #
 #   ./setup.sh                      set up, or do nothing
+#   ./setup.sh engines              the same in .venv-engines, with every optional engine (1 GB): for their tests
 #   rm -r .venv && ./setup.sh       from scratch
 #   PYTHON=python3.13 ./setup.sh    from scratch with this interpreter (remove .venv first)
 set -euo pipefail
 cd "$(dirname "$0")"
 
-VENV=.venv
+case "${1:-}" in
+    "") VENV=.venv LOCK=requirements.lock ;;
+    engines) VENV=.venv-engines LOCK=requirements-engines.lock ;;
+    *) echo "setup: error: no such environment: $1" >&2; exit 2 ;;
+esac
 VENV_PYTHON=$VENV/bin/python
 STAMP=$VENV/.setup-stamp
 MODELS_STAMP=$VENV/.models-stamp
@@ -17,7 +22,7 @@ MODELS=(silero-vad smart-turn)
 say() { echo "setup: $*"; }
 fail() { echo "setup: error: $*" >&2; exit 1; }
 
-fingerprint() { cat setup.sh pyproject.toml requirements.lock | cksum; pwd; }
+fingerprint() { cat setup.sh pyproject.toml "$LOCK" | cksum; pwd; }
 
 recent_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
@@ -37,7 +42,7 @@ find_python() { # prints the first interpreter that is recent enough
 install_with_uv() {
     say "installing with $(uv --version)"
     uv venv --quiet --allow-existing --python "${PYTHON:->=3.11}" "$VENV"
-    uv pip install --quiet --python "$VENV_PYTHON" --require-hashes -r requirements.lock
+    uv pip install --quiet --python "$VENV_PYTHON" --require-hashes -r "$LOCK"
     uv pip install --quiet --python "$VENV_PYTHON" --no-deps --no-build-isolation -e .
 }
 
@@ -55,7 +60,7 @@ install_with_pip() {
     fi
     say "installing with $("${pip[@]}" --version | cut -d' ' -f1-2) for $("$python" --version); this takes half a minute"
     pip+=(install --quiet --disable-pip-version-check --no-input)
-    "${pip[@]}" --require-hashes -r requirements.lock
+    "${pip[@]}" --require-hashes -r "$LOCK"
     "${pip[@]}" --no-deps --no-build-isolation -e .
 }
 

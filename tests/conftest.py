@@ -21,7 +21,8 @@ from blockbuster import blockbuster_ctx
 from vivavoce.testing.virtual_time import VirtualTimeLoop
 
 IN_CI = os.environ.get("CI", "") == "true"
-SPEECH = Path(__file__).parent.parent.parent / "shared" / "speech"
+ROOT = Path(__file__).parent.parent
+SPEECH = ROOT.parent / "shared" / "speech"
 
 
 def require(present: object, reason: str) -> None:

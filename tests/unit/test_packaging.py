@@ -13,34 +13,50 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent.parent
-LOCK = (ROOT / "requirements.lock").read_text()
-PINS = [Requirement(line.rstrip(" \\")) for line in LOCK.splitlines() if "==" in line and not line.startswith(" ")]
+BASE = "requirements.lock"
+ENGINES = "requirements-engines.lock"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-def wanted() -> list[Requirement]:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    extras = project["project"]["optional-dependencies"].values()
-    groups = project["dependency-groups"].values()
-    return [Requirement(text) for many in (project["project"]["dependencies"], *extras, *groups) for text in many]
+def pins_of(lock: str) -> list[Requirement]:
+    lines = (ROOT / lock).read_text().splitlines()
+    return [Requirement(line.rstrip(" \\")) for line in lines if "==" in line and not line.startswith(" ")]
 
 
-@pytest.mark.parametrize("requirement", wanted(), ids=lambda requirement: requirement.name)
-def test_every_requirement_is_locked_to_a_version_that_satisfies_it(requirement: Requirement) -> None:
-    pins = [pin for pin in PINS if canonicalize_name(pin.name) == canonicalize_name(requirement.name)]
-    assert pins, f"{requirement.name} is not in requirements.lock: make lock"
+PINS = {lock: pins_of(lock) for lock in (BASE, ENGINES)}
+
+
+def wanted() -> list[tuple[str, Requirement]]:
+    """What each lock must hold."""
+    extras, groups = PROJECT["project"]["optional-dependencies"], PROJECT["dependency-groups"]
+    base = [*PROJECT["project"]["dependencies"], *extras["builtin"], *groups["dev"]]
+    more = [text for many in (*extras.values(), *groups.values()) for text in many]
+    return [(BASE, Requirement(text)) for text in base] + [(ENGINES, Requirement(text)) for text in (*base, *more)]
+
+
+@pytest.mark.parametrize(("lock", "requirement"), wanted(), ids=lambda value: getattr(value, "name", value))
+def test_every_requirement_is_locked_to_a_version_that_satisfies_it(lock: str, requirement: Requirement) -> None:
+    pins = [pin for pin in PINS[lock] if canonicalize_name(pin.name) == canonicalize_name(requirement.name)]
+    assert pins, f"{requirement.name} is not in {lock}: make lock"
     for pin in pins:
         version = next(iter(pin.specifier)).version
         assert requirement.specifier.contains(version), f"{pin} does not satisfy {requirement}: make lock"
 
 
-def test_every_pin_has_hashes() -> None:
-    blocks = re.split(r"\n(?=\S)", LOCK.strip())
-    assert len(blocks) == len(PINS)
+def test_both_locks_hold_the_same_versions() -> None:
+    assert {str(pin) for pin in PINS[BASE]} <= {str(pin) for pin in PINS[ENGINES]}
+
+
+@pytest.mark.parametrize("lock", PINS)
+def test_every_pin_has_hashes(lock: str) -> None:
+    blocks = re.split(r"\n(?=\S)", (ROOT / lock).read_text().strip())
+    assert len(blocks) == len(PINS[lock])
     assert all("--hash=sha256:" in block for block in blocks)
 
 
-def test_the_lock_names_no_address_path_or_option() -> None:
-    assert not re.search(r"://|file:|@|^-|^#", LOCK, re.MULTILINE)
+@pytest.mark.parametrize("lock", PINS)
+def test_the_lock_names_no_address_path_or_option(lock: str) -> None:
+    assert not re.search(r"://|file:|@|^-|^#", (ROOT / lock).read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("script", ["setup.sh", "scripts/lock.sh", "scripts/system-packages.sh", "scripts/make-examples.sh"])

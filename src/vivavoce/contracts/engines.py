@@ -48,6 +48,38 @@ class TranscriptionEngine(Protocol):
     def close(self) -> None: ...
 
 
+class BatchTranscription(EngineTranscription, Protocol):
+    """One utterance of a BatchTranscriptionEngine: calls on it only take and give, the work is done in ``advance``.
+
+    ``send`` keeps audio and returns None. ``finish`` is called behind ``end`` once nothing is pending, and only reads.
+    """
+
+    @property
+    def pending(self) -> bool:
+        """Whether ``advance`` has something to do for it: enough audio for a step, or the rest behind ``end``."""
+
+    def end(self) -> None:
+        """No more audio comes. Idempotent."""
+
+    def poll(self) -> Transcript | None:
+        """The partial, if it has changed since the last ``poll``."""
+
+
+class BatchTranscriptionEngine(TranscriptionEngine, Protocol):
+    """Speech to text of several utterances in one step, or in steps that a single call could not bound.
+
+    The worker gathers what is pending for at most ``WINDOW`` seconds and hands over up to ``BATCH`` utterances at once.
+    """
+
+    BATCH: int
+    """Most utterances a step takes; 1 where the library cannot batch."""
+    WINDOW: float
+    """Seconds a first pending utterance waits for company; 0 where that gains nothing."""
+
+    def advance(self, streams: Sequence[BatchTranscription]) -> None:
+        """One bounded step for each of ``streams``, all of them pending. Between two steps any of them may be closed."""
+
+
 class EngineAudio(Protocol):
     """One piece of synthesised audio. Spans count characters of the text given to this ``speak`` call."""
 
