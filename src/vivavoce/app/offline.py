@@ -18,9 +18,8 @@ from vivavoce.contracts.errors import DeadlineExceeded, InvalidAudio, InvalidTex
 from vivavoce.contracts.events import ResponseCompleted, SessionEvent, TurnDiscarded
 from vivavoce.contracts.speech import SynthesisOptions, Transcript, TranscriptionOptions
 from vivavoce.sessions.conversation import Conversation
+from vivavoce.sessions.speech import Speech, SpeechLimits
 from vivavoce.sessions.transcription import transcribe as read_recording
-from vivavoce.text.segmentation import Segmenter
-from vivavoce.text.speakable import speakable
 
 T = TypeVar("T")
 
@@ -172,14 +171,11 @@ class _Microphone:
 
 async def _say(parts: Parts, request: SayRequest) -> tuple[bytes, str]:
     voice = parts.ports.tts.get()
-    synthesis = voice.open(SynthesisOptions(request.voice, request.language, RATE, request.speed))
-    segmenter = Segmenter(request.language)
+    options = SynthesisOptions(request.voice, request.language, RATE, request.speed)
+    speech = Speech(voice, options, SpeechLimits(max_text=MAX_SAY))
     try:
-        for segment in (*segmenter.push(request.text), *segmenter.finish()):
-            words = speakable(segment, request.language).text
-            if words:
-                synthesis.send(words)
-        synthesis.finish()
-        return b"".join([audio.chunk.pcm async for audio in synthesis]), voice.capabilities.name
+        speech.append(request.text)
+        speech.end()
+        return b"".join([audio.chunk.pcm async for audio in speech]), voice.capabilities.name
     finally:
-        synthesis.cancel()
+        speech.cancel()
