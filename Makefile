@@ -47,7 +47,7 @@ format: setup ## Format the code and mend what the linter can
 
 docs: setup ## Write the generated parts of the documentation
 	$(BIN)/vivavoce config reference > docs/reference/configuration.md
-	$(BIN)/python -m vivavoce.transports.http.document > docs/reference/openapi.json
+	$(BIN)/python -m vivavoce.transports.openapi > docs/reference/openapi.json
 	$(BIN)/python -m vivavoce.transports.ws.document > docs/reference/websocket.md
 	$(BIN)/python -m vivavoce.transports.ws.document schema > docs/reference/websocket.schema.json
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vivavoce.config.show import reference
-from vivavoce.transports.http.document import openapi_text
+from vivavoce.transports.openapi import openapi_text
 from vivavoce.transports.ws.document import markdown, schema_text
 
 ROOT = Path(__file__).parent.parent

@@ -28,6 +28,7 @@ from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.http import handler as http
 from vivavoce.transports.http.page import Page
 from vivavoce.transports.http.schemas import State, WorkerStatus
+from vivavoce.transports.openai import handler as openai
 from vivavoce.transports.options import check_binding
 from vivavoce.transports.server import Server, listen
 from vivavoce.transports.ws import handler as ws
@@ -81,6 +82,9 @@ class Application:
         self._running = Running(self.parts)
         self._lag = LoopLag(self.parts.clock, lambda seconds: self.metrics.observe("loop_lag", seconds))
         self.door = ws.WebSocketDoor(self.sessions, settings.server, self.parts.clock, self.metrics)
+        self.openai = openai.OpenAIDoor(self.sessions, settings.openai, self.parts.clock)
+        self.metrics.gauge("speech_sessions", lambda: len(self.openai.speech_sessions))
+        self.metrics.gauge("codec_work", lambda: self.openai.off_loop.pending)
         self.metrics.gauge("sessions", lambda: len(self.sessions))
         self.metrics.gauge("connections", lambda: self.door.connections)
         for name in self.door.snapshot():
@@ -101,6 +105,7 @@ class Application:
 
     def _doors(self) -> FastAPI:
         app = http.application(lifespan=self._lifespan)
+        openai.install(app, self.openai)
         web = Path(str(importlib.resources.files("vivavoce") / "web"))
         http.install(app, http.Behind(self.sessions, self._running, self.metrics, self._settings.server, Page(web)))
         ws.install(app, self.door)
@@ -118,6 +123,7 @@ class Application:
             yield
         finally:
             self._lag.stop()
+            self.openai.close()
             await self.parts.close()
 
     async def drain(self) -> None:

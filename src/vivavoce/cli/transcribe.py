@@ -27,12 +27,12 @@ def transcribe(
     settings = load(config, assignments, {"engines.stt": ("--stt", stt)}).settings
 
     from vivavoce import app
-    from vivavoce.cli.subtitles import subrip
+    from vivavoce.text.subtitles import captions_of, subrip
 
     transcript = app.transcribe(settings, file, language)
     if json:
         output.data(dataclasses.asdict(transcript))
     elif srt:
-        output.line(subrip(transcript).rstrip("\n"))
+        output.line(subrip(captions_of(transcript)).rstrip("\n"))
     else:
         output.line(transcript.text)

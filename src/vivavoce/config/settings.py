@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from vivavoce.sessions.options import SessionOptions
+from vivavoce.transports.openai.options import OpenAIOptions
 from vivavoce.transports.options import ServerOptions
 from vivavoce.workers.options import WorkerOptions
 
@@ -46,6 +47,8 @@ class Settings:
     """Folder of model files; empty is `~/.local/share/vivavoce/models`."""
     server: ServerOptions = field(default_factory=ServerOptions)
     """The doors: where the server listens and what it accepts."""
+    openai: OpenAIOptions = field(default_factory=OpenAIOptions)
+    """The routes under `/v1` that clients of OpenAI's API use."""
     sessions: SessionOptions = field(default_factory=SessionOptions)
     """Conversations: limits, endpointing, barge-in, replies."""
     engines: EngineChoices = field(default_factory=EngineChoices)

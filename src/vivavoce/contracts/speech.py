@@ -123,7 +123,8 @@ class Capabilities:
     ``languages`` are BCP 47 tags, empty meaning any. ``local`` says that nothing leaves this host; ``metered`` that
     discarded work costs money. ``sample_rate`` is the engine's own. ``concurrency`` is how many jobs run side by side.
     ``final_latency`` is the typical time in seconds from the end of an utterance to its final transcript. ``grammar``
-    names the closed set of sentences a language model is limited to, or a recogniser can be asked to expect.
+    names the closed set of sentences a language model is limited to, or a recogniser can be asked to expect. ``tasks`` of a
+    recogniser, beyond transcribing: ``translate`` (into English).
     """
 
     name: str
@@ -138,6 +139,7 @@ class Capabilities:
     final_latency: float = 0.0
     grammar: str = ""
     licence: str = ""
+    tasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,8 @@ class TranscriptionOptions:
     """How one utterance is to be read.
 
     ``vocabulary`` names words to prefer; ``session`` groups utterances of one speaker. ``grammar`` names a closed set of
-    sentences (see ``Capabilities``) that may win over the free reading where both agree by sound.
+    sentences (see ``Capabilities``) that may win over the free reading where both agree by sound. ``task`` is one of the
+    engine's ``Capabilities.tasks`` or plain transcribing.
     """
 
     language: str = "en"
@@ -153,6 +156,7 @@ class TranscriptionOptions:
     vocabulary: tuple[str, ...] = ()
     partials: bool = True
     grammar: str = ""
+    task: Literal["transcribe", "translate"] = "transcribe"
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,26 @@ async def first_within(work: Coroutine[Any, Any, Any], seconds: float) -> bool:
     return True
 
 
+async def unless(gone: Coroutine[Any, Any, None], work: Coroutine[Any, Any, None]) -> bool:
+    """Await ``work``, and cancel it if ``gone`` ends first; tell whether ``work`` finished.
+
+    Errors of either pass through once the other is cancelled and over.
+    """
+    loop = asyncio.get_running_loop()
+    working, leaving = loop.create_task(work), loop.create_task(gone)
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        finished = working.done()
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.wait({working, leaving})
+    for task in (working, leaving):
+        if not task.cancelled() and task.exception() is not None:
+            task.result()
+    return finished
+
+
 class Gate:
     """Closed until it is opened, once; ``wait`` passes when it is open."""
 

@@ -50,6 +50,8 @@ class Speech:
         self._finished = False
         self._cancelled = False
         self._moved = Signal()
+        self.seconds = 0.0
+        """Of audio so far."""
 
     @property
     def waiting(self) -> int:
@@ -109,6 +111,7 @@ class Speech:
         try:
             async for audio in self._synthesis:
                 self._said = audio.text_end
+                self.seconds += audio.chunk.format.seconds(audio.chunk.samples)
                 self._feed()
                 yield audio
         finally:

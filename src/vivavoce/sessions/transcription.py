@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 
 from vivavoce.contracts.audio import HEARING, AudioChunk
 from vivavoce.contracts.errors import InternalError
 from vivavoce.contracts.ports import SpeechToText, VoiceActivityDetector
-from vivavoce.contracts.speech import SpeechProbability, Transcript, TranscriptionOptions, Word
+from vivavoce.contracts.speech import SpeechProbability, Transcript, TranscriptionOptions
 from vivavoce.flow.tasks import Gate, Signal
 from vivavoce.sessions.activity import VoiceGate
 from vivavoce.sessions.options import ActivityOptions
@@ -26,20 +27,41 @@ FEED = 0.1
 """Seconds handed over at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of speech of a recording: ``start`` and ``end`` in seconds, and its reading with times of the recording."""
+
+    start: float
+    end: float
+    transcript: Transcript
+
+
 async def transcribe(pcm: bytes, stt: SpeechToText, vad: VoiceActivityDetector, options: TranscriptionOptions) -> Transcript:
     """Read HEARING ``pcm``. Silence gives an empty text. Raises what the ports raise."""
-    stretches = await _stretches(pcm, vad)
-    texts: list[str] = []
-    words: list[Word] = []
-    for start, end in stretches:
+    return joined([stretch async for stretch in stretches(pcm, stt, vad, options)], options.language)
+
+
+async def stretches(
+    pcm: bytes, stt: SpeechToText, vad: VoiceActivityDetector, options: TranscriptionOptions
+) -> AsyncIterator[Stretch]:
+    """Read HEARING ``pcm`` stretch by stretch, each as soon as it is read. Raises what the ports raise."""
+    for start, end in await _find(pcm, vad):
         transcript = await _read(pcm, start, end, stt, options)
-        texts.append(transcript.text)
         shift = HEARING.seconds(start)
-        words += (replace(word, start=word.start + shift, end=word.end + shift) for word in transcript.words)
-    return Transcript(join_segments(texts), final=True, words=tuple(words), language=options.language)
+        words = tuple(replace(word, start=word.start + shift, end=word.end + shift) for word in transcript.words)
+        if transcript.text:
+            yield Stretch(shift, HEARING.seconds(end), replace(transcript, words=words))
 
 
-async def _stretches(pcm: bytes, vad: VoiceActivityDetector) -> list[tuple[int, int]]:
+def joined(read: Sequence[Stretch], language: str) -> Transcript:
+    """All stretches as one transcript."""
+    transcripts = [stretch.transcript for stretch in read]
+    words = tuple(word for transcript in transcripts for word in transcript.words)
+    heard = next((transcript.language for transcript in transcripts if transcript.language), language)
+    return Transcript(join_segments([t.text for t in transcripts]), final=True, words=words, language=heard)
+
+
+async def _find(pcm: bytes, vad: VoiceActivityDetector) -> list[tuple[int, int]]:
     """Where there is speech, in samples, in pieces of bounded length."""
     total = len(pcm) // 2
     gate = VoiceGate(ActivityOptions(release_frames=CUT_AT))

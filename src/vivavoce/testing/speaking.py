@@ -87,6 +87,8 @@ class ScriptedTextToSpeech:
         self.tally = Tally()
         self.texts: list[str] = []
         """All text each utterance was given, in the order they were opened."""
+        self.asked: list[SynthesisOptions] = []
+        """With which options, likewise."""
         self._capabilities = Capabilities(
             name=name,
             sample_rate=24_000,
@@ -107,6 +109,7 @@ class ScriptedTextToSpeech:
             raise UnknownName(f"no voice is called {voice!r}; there is {', '.join(VOICES)}", code="unknown_voice")
         self.tally.opened += 1
         self.texts.append("")
+        self.asked.append(options)
         return _ScriptedSynthesis(self, options, voice, len(self.texts) - 1)
 
 

@@ -27,8 +27,16 @@ def status_of(error: VivavoceError) -> int:
 
 
 def body_of(error: VivavoceError) -> dict[str, dict[str, object]]:
-    """The JSON body of an error."""
-    return {"error": {"code": error.code, "message": error.message, "retryable": error.retryable}}
+    """The JSON body of an error: ours, with the keys that clients of OpenAI look for besides."""
+    return {
+        "error": {
+            "code": error.code,
+            "message": error.message,
+            "type": "server_error" if status_of(error) >= 500 else "invalid_request_error",
+            "param": None,
+            "retryable": error.retryable,
+        }
+    }
 
 
 def headers_of(error: VivavoceError) -> dict[str, str]:

@@ -18,6 +18,8 @@ class ErrorDetail(BaseModel):
 
     code: str = Field(description="Stable, for programs.")
     message: str = Field(description="For people: says what to do.")
+    type: str = Field(description="`invalid_request_error` or `server_error`.")
+    param: str | None = Field(description="The parameter that is wrong, where one is.")
     retryable: bool = Field(description="Whether the same request may succeed later.")
 
 

@@ -8,27 +8,39 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vivavoce.cli.subtitles import LONGEST, WIDEST, subrip
 from vivavoce.contracts.errors import Unavailable
 from vivavoce.contracts.speech import Transcript, Word
+from vivavoce.text.subtitles import LONGEST, WIDEST, captions, captions_of, subrip, webvtt
 
 TIME = r"(\d\d+):([0-5]\d):([0-5]\d),(\d{3})"
 
 
+def subrip_of(transcript: Transcript) -> str:
+    return subrip(captions_of(transcript))
+
+
+def test_webvtt_escapes_markup_and_starts_with_its_name() -> None:
+    shown = webvtt(captions((Word("a<b", 0.0, 0.5), Word("&", 0.5, 61.25))))
+    assert shown.startswith("WEBVTT\n\n00:00:00.000 --> ")
+    assert "a&lt;b" in shown
+    assert "00:01:01.250" in shown
+    assert webvtt([]) == "WEBVTT\n"
+
+
 def test_a_pause_divides() -> None:
     words = (Word("what", 0.0, 0.2), Word("time", 0.25, 0.5), Word("now", 3661.5, 3662.0004))
-    assert subrip(Transcript("what time now", True, words=words)) == (
+    assert subrip_of(Transcript("what time now", True, words=words)) == (
         "1\n00:00:00,000 --> 00:00:00,500\nwhat time\n\n2\n01:01:01,500 --> 01:01:02,000\nnow\n"
     )
 
 
 def test_silence_has_no_captions() -> None:
-    assert subrip(Transcript("", True)) == ""
+    assert subrip_of(Transcript("", True)) == ""
 
 
 def test_text_without_times_is_refused() -> None:
     with pytest.raises(Unavailable, match="no word times"):
-        subrip(Transcript("hello", True))
+        subrip_of(Transcript("hello", True))
 
 
 _steps = st.lists(
@@ -43,7 +55,7 @@ def test_captions_keep_every_word_in_order_and_stay_readable(steps: list[tuple[s
     for text, gap, length in steps:
         words.append(Word(text, now + gap, now + gap + length))
         now = words[-1].end
-    blocks = subrip(Transcript(" ".join(word.text for word in words), True, words=tuple(words))).strip("\n").split("\n\n")
+    blocks = subrip_of(Transcript(" ".join(word.text for word in words), True, words=tuple(words))).strip("\n").split("\n\n")
     texts = []
     before = 0
     for number, block in enumerate(blocks, start=1):

@@ -1,4 +1,4 @@
-"""The HTTP door as a document, made from the code."""
+"""All HTTP doors as one document, made from the code."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.http.handler import Behind, application, install
 from vivavoce.transports.http.page import Page
 from vivavoce.transports.http.schemas import State, WorkerStatus
+from vivavoce.transports.openai import handler as openai
+from vivavoce.transports.openai.options import OpenAIOptions
 from vivavoce.transports.options import ServerOptions
 
 
@@ -37,6 +39,7 @@ def openapi_text() -> str:
     ports = SessionPorts(Choice("stt", {}), Choice("llm", {}), Choice("tts", {}), vad=nothing)
     sessions = Sessions(ports, SessionOptions(), SystemClock())
     app = application()
+    openai.install(app, openai.OpenAIDoor(sessions, OpenAIOptions(), SystemClock()))
     install(app, Behind(sessions, nothing, nothing, ServerOptions(), Page(Path("/nonexistent"))))
     document = app.openapi()
     document["info"]["version"] = "0"

@@ -1,0 +1,187 @@
+"""The routes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import Response
+
+from vivavoce.contracts.ports import Clock
+from vivavoce.flow.threads import OffLoop
+from vivavoce.sessions.registry import Sessions
+from vivavoce.sessions.speech import SpeechLimits
+from vivavoce.sessions.speech_sessions import SpeechSessions
+from vivavoce.transports.openai import uploads
+from vivavoce.transports.openai.catalogue import Catalogue, Model, SpokenVoice
+from vivavoce.transports.openai.chat import ChatRequest, Chatting
+from vivavoce.transports.openai.errors import Parameter, Route
+from vivavoce.transports.openai.incremental import Incremental, routes_of
+from vivavoce.transports.openai.options import OpenAIOptions
+from vivavoce.transports.openai.schemas import ErrorBody, ModelBody, ModelNames, Models, VoiceBody, Voices
+from vivavoce.transports.openai.speech import Speaking, SpeechRequest
+from vivavoce.transports.openai.transcriptions import Transcribing
+
+CREATED = 1_767_225_600
+"""The moment all models claim to have been made: 2026-01-01. Clients want a number; none looks at it."""
+
+_FAILS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorBody, "description": "A wrong parameter; `param` names it."},
+    404: {"model": ErrorBody, "description": "No such model."},
+    429: {"model": ErrorBody, "description": "No room now; `Retry-After` says when."},
+    500: {"model": ErrorBody, "description": "An engine or the server failed."},
+    503: {"model": ErrorBody, "description": "A part is missing or down."},
+}
+_SOUND: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"audio/mpeg": {}, "text/event-stream": {}}, "description": "Audio while it is spoken."},
+    **_FAILS,
+}
+_TEXT: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/json": {}, "text/plain": {}, "text/vtt": {}, "text/event-stream": {}}},
+    413: {"model": ErrorBody, "description": "The recording is too large."},
+    **_FAILS,
+}
+_RECORDING = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file", "model"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary", "description": "Any container; told by its bytes."},
+                        "model": {"type": "string"},
+                        "language": {"type": "string", "description": "ISO 639-1; `auto` or absent is the default."},
+                        "response_format": {"type": "string", "default": "json"},
+                        "stream": {"type": "boolean", "default": False},
+                        "timestamp_granularities[]": {"type": "array", "items": {"enum": ["segment", "word"]}},
+                    },
+                }
+            },
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["input_audio"],
+                    "properties": {"input_audio": {"type": "object"}, "model": {"type": "string"}},
+                }
+            },
+        },
+    }
+}
+
+
+@dataclass(slots=True)
+class OpenAIDoor:
+    """What stands behind the routes. ``close`` ends its threads."""
+
+    sessions: Sessions
+    options: OpenAIOptions
+    clock: Clock
+    catalogue: Catalogue = field(init=False)
+    off_loop: OffLoop = field(init=False)
+    speech_sessions: SpeechSessions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.catalogue = Catalogue(self.sessions.ports)
+        self.off_loop = OffLoop(self.options.threads, self.options.waiting)
+        self.speech_sessions = SpeechSessions(self.options.sessions, self.clock)
+
+    @property
+    def language(self) -> str:
+        """Where a request names none."""
+        return self.sessions.options.conversation.language
+
+    def close(self) -> None:
+        """Idempotent."""
+        self.speech_sessions.close_all()
+        self.off_loop.close()
+
+
+def install(app: FastAPI, door: OpenAIDoor) -> None:
+    """Open the door."""
+    app.include_router(_speech(door))
+    app.include_router(_transcription(door))
+    app.include_router(_chat(door))
+    app.include_router(routes_of(Incremental(door.catalogue, door.speech_sessions, door.off_loop, door.language)))
+    app.include_router(_catalogue(door.catalogue))
+
+
+def _speech(door: OpenAIDoor) -> APIRouter:
+    routes = APIRouter(tags=["openai"], route_class=Route)
+    limits = SpeechLimits(door.options.max_input, door.options.max_input)
+    speaking = Speaking(door.catalogue, limits, door.off_loop, door.language)
+
+    @routes.post("/v1/audio/speech", response_class=Response, responses=_SOUND)
+    async def speech(body: SpeechRequest) -> Response:
+        """Text to speech; audio comes while it is spoken."""
+        return speaking.answer(body)
+
+    return routes
+
+
+def _transcription(door: OpenAIDoor) -> APIRouter:
+    routes = APIRouter(tags=["openai"], route_class=Route)
+    transcribing = Transcribing(door.catalogue, door.sessions.ports.vad, door.off_loop, door.language)
+
+    @routes.post("/v1/audio/transcriptions", response_class=Response, responses=_TEXT, openapi_extra=_RECORDING)
+    async def transcriptions(request: Request) -> Response:
+        """Speech to text."""
+        return await transcribing.answer(await uploads.read(request, door.options.max_upload))
+
+    @routes.post("/v1/audio/translations", response_class=Response, responses=_TEXT, openapi_extra=_RECORDING)
+    async def translations(request: Request) -> Response:
+        """Speech of any language to English text, with a recogniser that translates."""
+        return await transcribing.answer(await uploads.read(request, door.options.max_upload), translate=True)
+
+    return routes
+
+
+def _chat(door: OpenAIDoor) -> APIRouter:
+    routes = APIRouter(tags=["openai"], route_class=Route)
+    chatting = Chatting(door.catalogue, door.clock, door.language)
+
+    @routes.post("/v1/chat/completions", response_class=Response, responses=_FAILS)
+    async def chat(body: ChatRequest) -> Response:
+        """The configured language model, without a memory of its own."""
+        return chatting.answer(body)
+
+    return routes
+
+
+def _catalogue(catalogue: Catalogue) -> APIRouter:
+    routes = APIRouter(tags=["openai"], route_class=Route)
+
+    def shown(model: Model) -> ModelBody:
+        return ModelBody(id=model.id, created=CREATED, owned_by="vivavoce", kind=model.kind, alias_of=model.alias_of or None)
+
+    def voice(spoken: SpokenVoice) -> VoiceBody:
+        name = f"{spoken.id} ({spoken.voice.name})" if spoken.alias else spoken.voice.name
+        return VoiceBody(id=spoken.id, name=name, model=spoken.model, language=spoken.voice.language)
+
+    @routes.get("/v1/models", responses={500: _FAILS[500]})
+    async def models() -> Models:
+        """Every model name, aliases included."""
+        return Models(data=[shown(model) for model in catalogue.models()])
+
+    @routes.get("/v1/audio/models", responses={500: _FAILS[500]})
+    async def audio_models() -> ModelNames:
+        """Names of speech models."""
+        return ModelNames(models=[shown(model) for model in catalogue.models() if model.kind == "tts"])
+
+    @routes.get("/v1/audio/voices", responses={500: _FAILS[500]})
+    async def voices() -> Voices:
+        """Every voice, OpenAI's names included."""
+        listed = [voice(spoken) for spoken in catalogue.voices()]
+        return Voices(data=listed, voices=listed)
+
+    @routes.get("/v1/models/{name:path}", responses={404: _FAILS[404]})
+    async def model(name: str) -> ModelBody:
+        """One model."""
+        for found in catalogue.models():
+            if found.id == name:
+                return shown(found)
+        raise Parameter("model", f"there is no model {name!r}", code="model_not_found")
+
+    return routes
