@@ -23,5 +23,5 @@ resolve() { # lock, then what goes into it
     echo "$lock: $(grep -c '==' "$lock") packages"
 }
 
-resolve requirements.lock --extra builtin --group dev "$@"
+resolve requirements.lock --extra builtin --extra codecs --group dev "$@"
 resolve requirements-engines.lock --all-extras --group dev --group engines --constraint requirements.lock "$@"

@@ -63,7 +63,7 @@ class Streamed(Response):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             if begun:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the border of the door: what is no error of ours is a bug, logged
             problem = errors.bug(error)
             if not begun:
                 await errors.answer(problem)(scope, receive, send)
