@@ -207,3 +207,12 @@ async def test_an_unbuilt_page_is_a_clear_404(empty_page: Page) -> None:
     async with _client(_app(empty_page)) as client:
         assert (await client.get("/")).status_code == 404
         assert (await client.get("/health")).status_code == 200
+
+
+async def test_every_answer_has_a_name_of_its_own(page: Page) -> None:
+    async with _client(_app(page)) as client:
+        answers = [await client.get(path) for path in ("/", "/health", "/nowhere", "/api/config")]
+        foreign = await client.get("/health", headers={"host": "evil.example"})
+    names = {answer.headers["x-request-id"] for answer in (*answers, foreign)}
+    assert len(names) == 5
+    assert all(name.startswith("req_") for name in names)

@@ -76,6 +76,7 @@ def install(app: FastAPI, behind: Behind) -> None:
             CORSMiddleware, allow_origins=behind.options.allowed_origins, allow_methods=["*"], allow_headers=["*"]
         )
     app.add_middleware(problems.GuardMiddleware, guard=Guard(behind.options))
+    app.add_middleware(problems.RequestIdMiddleware)
 
 
 def application(**arguments: Any) -> FastAPI:

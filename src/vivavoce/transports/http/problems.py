@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vivavoce.contracts.errors import InternalError, InvalidRequest, NotAllowed, VivavoceError
 from vivavoce.transports.errors import body_of, headers_of, status_of
@@ -67,3 +68,23 @@ class GuardMiddleware:
                 await answer(error)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+class RequestIdMiddleware:
+    """Names every answer in ``x-request-id``, so that a client's report finds its line in the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        name = (b"x-request-id", b"req_" + secrets.token_hex(12).encode())
+
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), name]}
+            await send(message)
+
+        await self._app(scope, receive, named)
