@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+from tests.unit.transports.entrances import entrance
 from vivavoce.contracts.audio import AudioChunk, ReplyAudio, Stamp
 from vivavoce.contracts.errors import InvalidText, UnknownName
 from vivavoce.contracts.events import SessionEvent
@@ -204,7 +205,11 @@ async def connected(
 ) -> AsyncIterator[Client]:
     """A client connected to a door; on leaving it disconnects and the door has to end by itself."""
     client = Client()
-    door = door if door is not None else WebSocketDoor(sessions, options or ServerOptions(), SystemClock(), observer)
+    door = (
+        door
+        if door is not None
+        else WebSocketDoor(sessions, options or ServerOptions(), SystemClock(), entrance(), observer)
+    )
     raw = [(name.encode(), value.encode()) for name, value in ({"host": "127.0.0.1:8765"} | (headers or {})).items()]
     scope = {"type": "websocket", "headers": raw, "extensions": {"websocket.http.response": {}}}
     client._to_server.put_nowait({"type": "websocket.connect"})

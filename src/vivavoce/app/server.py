@@ -20,10 +20,12 @@ from uvicorn.supervisors import ChangeReload
 
 from vivavoce.app.graph import Parts, parts_of
 from vivavoce.app.loop import new_event_loop
+from vivavoce.app.trust import KeyWatch, entrance_of
 from vivavoce.config.settings import Settings
 from vivavoce.observe.logs import log_to_stderr
 from vivavoce.observe.loop_lag import LoopLag
 from vivavoce.observe.metrics import Metrics
+from vivavoce.services.keys import KeyFile, location
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.http import handler as http
 from vivavoce.transports.http.page import Page
@@ -74,15 +76,17 @@ class Running:
 class Application:
     """The object graph of one server."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, keys: KeyFile) -> None:
         self._settings = settings
         self.parts = parts_of(settings)
+        self._watch = KeyWatch(keys, self.parts.clock)
+        self.entrance = entrance_of(settings.server, keys, self.parts.clock)
         self.sessions = Sessions(self.parts.ports, settings.sessions, self.parts.clock)
         self.metrics = Metrics()
         self._running = Running(self.parts)
         self._lag = LoopLag(self.parts.clock, lambda seconds: self.metrics.observe("loop_lag", seconds))
-        self.door = ws.WebSocketDoor(self.sessions, settings.server, self.parts.clock, self.metrics)
-        self.openai = openai.OpenAIDoor(self.sessions, settings.openai, self.parts.clock)
+        self.door = ws.WebSocketDoor(self.sessions, settings.server, self.parts.clock, self.entrance, self.metrics)
+        self.openai = openai.OpenAIDoor(self.sessions, settings.openai, self.parts.clock, self.entrance.rates)
         self.metrics.gauge("speech_sessions", lambda: len(self.openai.speech_sessions))
         self.metrics.gauge("codec_work", lambda: self.openai.off_loop.pending)
         self.metrics.gauge("sessions", lambda: len(self.sessions))
@@ -107,7 +111,8 @@ class Application:
         app = http.application(lifespan=self._lifespan)
         openai.install(app, self.openai)
         web = Path(str(importlib.resources.files("vivavoce") / "web"))
-        http.install(app, http.Behind(self.sessions, self._running, self.metrics, self._settings.server, Page(web)))
+        behind = http.Behind(self.sessions, self._running, self.metrics, self._settings.server, Page(web), self.entrance)
+        http.install(app, behind)
         ws.install(app, self.door)
         return app
 
@@ -116,6 +121,7 @@ class Application:
         try:
             await self.parts.start()
             self._lag.start()
+            self._watch.start()
             gc.collect()
             gc.freeze()  # what lives as long as the server need not be looked through again and again
             self._running.started()
@@ -124,6 +130,7 @@ class Application:
         finally:
             self._lag.stop()
             self.openai.close()
+            await self._watch.close()
             await self.parts.close()
 
     async def drain(self) -> None:
@@ -133,17 +140,18 @@ class Application:
 
 def serve(settings: Settings) -> int:
     """Run until a signal says stop; return the exit code. Raises ConfigurationError."""
-    check_binding(settings.server)
+    keys = KeyFile(location(settings.server.keys_file))
+    check_binding(settings.server, protected=settings.server.jwt.wanted or keys.configured)
     with listen(settings.server) as listener:
         host = settings.server.host
         address = f"[{host}]" if ":" in host else host
         sys.stderr.write(f"Vivavoce listens on http://{address}:{settings.server.port} (Ctrl+C stops it)\n")
-        return _serve_reloading(settings, listener) if settings.dev else _serve_once(settings, [listener])
+        return _serve_reloading(settings, listener) if settings.dev else _serve_once(settings, keys, [listener])
 
 
-def _serve_once(settings: Settings, sockets: list[socket.socket]) -> int:
+def _serve_once(settings: Settings, keys: KeyFile, sockets: list[socket.socket]) -> int:
     log_to_stderr(settings.logging.level, settings.logging.format)
-    application = Application(settings)
+    application = Application(settings, keys)
     server = Server(application.asgi, settings.server, application.drain, log_config=None)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(server.serve(sockets=sockets))
@@ -164,4 +172,4 @@ class _Child:
         self._settings = settings
 
     def __call__(self, sockets: list[socket.socket] | None) -> None:
-        _serve_once(self._settings, sockets or [])
+        _serve_once(self._settings, KeyFile(location(self._settings.server.keys_file)), sockets or [])

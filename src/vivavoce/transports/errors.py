@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 
+from starlette.responses import JSONResponse, Response
+
 from vivavoce.contracts import errors
 from vivavoce.contracts.errors import VivavoceError
 
@@ -23,6 +25,8 @@ STATUSES: tuple[tuple[type[VivavoceError], int], ...] = (
 
 def status_of(error: VivavoceError) -> int:
     """The HTTP status of an error."""
+    if error.code == "invalid_api_key":
+        return 401
     return next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
 
 
@@ -40,8 +44,16 @@ def body_of(error: VivavoceError) -> dict[str, dict[str, object]]:
 
 
 def headers_of(error: VivavoceError) -> dict[str, str]:
-    """``Retry-After`` where it is known, in whole seconds."""
-    return {} if error.retry_after is None else {"retry-after": str(math.ceil(error.retry_after))}
+    """``Retry-After`` where it is known, in whole seconds; how to be recognised, where that is what is missing."""
+    headers = {} if error.retry_after is None else {"retry-after": str(math.ceil(error.retry_after))}
+    if error.code == "invalid_api_key":
+        headers["www-authenticate"] = "Bearer"
+    return headers
+
+
+def answer(error: VivavoceError, status: int | None = None, headers: dict[str, str] | None = None) -> Response:
+    """The response of an error; ``status`` where HTTP knows better than the tree."""
+    return JSONResponse(body_of(error), status or status_of(error), {**headers_of(error), **(headers or {})})
 
 
 def encoded(error: VivavoceError) -> bytes:

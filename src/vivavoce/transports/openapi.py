@@ -39,8 +39,8 @@ def openapi_text() -> str:
     ports = SessionPorts(Choice("stt", {}), Choice("llm", {}), Choice("tts", {}), vad=nothing)
     sessions = Sessions(ports, SessionOptions(), SystemClock())
     app = application()
-    openai.install(app, openai.OpenAIDoor(sessions, OpenAIOptions(), SystemClock()))
-    install(app, Behind(sessions, nothing, nothing, ServerOptions(), Page(Path("/nonexistent"))))
+    openai.install(app, openai.OpenAIDoor(sessions, OpenAIOptions(), SystemClock(), nothing))
+    install(app, Behind(sessions, nothing, nothing, ServerOptions(), Page(Path("/nonexistent")), nothing))
     document = app.openapi()
     document["info"]["version"] = "0"
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -53,6 +53,45 @@ class SocketLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class RateOptions:
+    """What one key (or, without keys, one address) may ask; 0 is no limit."""
+
+    requests_per_minute: int = 3_000
+    """Requests of any kind in any 60 s."""
+    characters_per_minute: int = 0
+    """Characters to be spoken in any 60 s."""
+    audio_seconds_per_minute: int = 0
+    """Seconds of recordings to be read in any 60 s."""
+    upload_mb_per_minute: int = 0
+    """Megabytes of recordings in any 60 s."""
+    wrong_keys: int = field(default=10, metadata={"min": 1})
+    """Wrong keys from one address within a minute, after which it has to rest."""
+    rest: float = 60.0
+    """Seconds such an address is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class JwtOptions:
+    """Tokens signed elsewhere; nothing here turns them off."""
+
+    secret: str = ""
+    """Shared secret (HS256, HS384, HS512), 32 characters or more."""
+    jwks_file: str = ""
+    """File with the public keys of whoever signs (a JSON Web Key Set)."""
+    audience: str = ""
+    """Audience tokens must be meant for; empty does not look."""
+    issuer: str = ""
+    """Who must have issued them; empty does not look."""
+    scopes: tuple[str, ...] = ("converse",)
+    """What a token without a `scope` claim may do."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is configured."""
+        return bool(self.secret or self.jwks_file)
+
+
+@dataclass(frozen=True, slots=True)
 class ServerOptions:
     """The listening server."""
 
@@ -68,6 +107,13 @@ class ServerOptions:
     """WebSocket pings to each client; a ping unanswered for as long again ends the connection."""
     unread_timeout: float = field(default=30.0, metadata={"min": 1})
     """A peer that takes nothing of what was sent for this long is cut off (where the kernel supports it)."""
+    keys_file: str = ""
+    """File with hashes of the API keys; empty is `~/.config/vivavoce/keys.json`. Without any key, and without `jwt`, the
+    server asks for none and listens on loopback only."""
+    jwt: JwtOptions = field(default_factory=JwtOptions)
+    """Signed tokens of somebody else's making, accepted like keys."""
+    rates: RateOptions = field(default_factory=RateOptions)
+    """What one key, or one address, may ask."""
     sockets: SocketLimits = field(default_factory=SocketLimits)
     """Limits of each WebSocket connection."""
 

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI, Query
 
 import vivavoce
+from tests.unit.transports.entrances import entrance
 from tests.wire.stage import ScriptedSessions
 from vivavoce.contracts.audio import Stamp
 from vivavoce.contracts.errors import LimitExceeded
@@ -52,7 +53,7 @@ def _app(page: Page, status: Known | None = None, options: ServerOptions | None 
     app = application()
     sessions = ScriptedSessions()
     app.state.sessions = sessions
-    install(app, Behind(sessions, status or Known(), metrics or Metrics(), options or ServerOptions(), page))
+    install(app, Behind(sessions, status or Known(), metrics or Metrics(), options or ServerOptions(), page, entrance()))
     return app
 
 
@@ -187,10 +188,11 @@ async def test_a_page_elsewhere_may_ask_where_it_is_allowed(page: Page) -> None:
 async def test_the_description_covers_every_route(page: Page) -> None:
     async with _client(_app(page)) as client:
         api = (await client.get("/openapi.json")).json()
-    assert set(api["paths"]) == {"/health", "/health/live", "/api/status", "/api/config", "/api/metrics"}
+    assert set(api["paths"]) == {"/health", "/health/live", "/api/status", "/api/config", "/api/metrics", "/api/token"}
     for path, item in api["paths"].items():
-        assert item["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"], path
-        assert "ErrorBody" in str(item["get"]["responses"]["403"]), path
+        [operation] = item.values()
+        assert operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"], path
+        assert "ErrorBody" in str(operation["responses"]["403"]), path
 
 
 def test_the_shipped_documentation_page_asks_nothing_of_others() -> None:

@@ -13,6 +13,7 @@ import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.unit.transports.entrances import entrance
 from tests.wire.stage import STAMP, ScriptedSessions, quick
 from vivavoce.contracts.errors import ConfigurationError
 from vivavoce.contracts.events import ReplyStarted, ResponseCompleted, Waterfall
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.real_time
 class Running:
     def __init__(self, options: ServerOptions, drain: float = 5.0) -> None:
         self.sessions = ScriptedSessions()
-        self.door = WebSocketDoor(self.sessions, options, SystemClock())
+        self.door = WebSocketDoor(self.sessions, options, SystemClock(), entrance())
         app = application()
         install(app, self.door)
         self.listener = listen(options)

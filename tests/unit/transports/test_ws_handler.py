@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.transports.entrances import entrance
 from tests.wire.stage import STAMP, ScriptedSessions, connected, quick
 from vivavoce.contracts.audio import Stamp
 from vivavoce.contracts.errors import Overloaded, UnknownName
@@ -228,7 +229,7 @@ async def test_goodbye_is_answered_and_closes() -> None:
 
 async def test_a_full_server_refuses_with_a_reason() -> None:
     sessions = ScriptedSessions(SessionOptions(max_sessions=1))
-    door = WebSocketDoor(sessions, ServerOptions(), SystemClock())
+    door = WebSocketDoor(sessions, ServerOptions(), SystemClock(), entrance())
     async with connected(sessions, door=door) as first, connected(sessions, door=door) as second:
         first.says({"type": "hello"})
         await first.json("ready")
@@ -244,7 +245,7 @@ async def test_a_full_server_refuses_with_a_reason() -> None:
 
 async def test_too_many_connections_are_refused_before_the_upgrade() -> None:
     sessions = ScriptedSessions()
-    door = WebSocketDoor(sessions, quick(max_connections=1), SystemClock())
+    door = WebSocketDoor(sessions, quick(max_connections=1), SystemClock(), entrance())
     async with connected(sessions, door=door), connected(sessions, door=door, accept=False) as second:
         start = await second.hears()
         assert start["status"] == 503
@@ -305,7 +306,7 @@ async def test_bad_messages_are_each_explained_until_there_are_too_many() -> Non
 
 async def test_audio_faster_than_the_budget_is_dropped_and_counted() -> None:
     sessions = ScriptedSessions()
-    door = WebSocketDoor(sessions, quick(audio_speed=2.0, audio_burst=1.0), SystemClock())
+    door = WebSocketDoor(sessions, quick(audio_speed=2.0, audio_burst=1.0), SystemClock(), entrance())
     async with connected(sessions, door=door) as client:
         for _ in range(100):  # two seconds at once
             client.says(FRAME)
@@ -324,7 +325,7 @@ async def test_audio_faster_than_the_budget_is_dropped_and_counted() -> None:
 
 async def test_a_client_that_does_not_read_is_closed_and_its_session_ended() -> None:
     sessions = ScriptedSessions()
-    door = WebSocketDoor(sessions, quick(outbox_messages=100), SystemClock())
+    door = WebSocketDoor(sessions, quick(outbox_messages=100), SystemClock(), entrance())
     async with connected(sessions, door=door) as client:
         client.says({"type": "hello"})
         await client.json("ready")
@@ -364,7 +365,7 @@ async def test_silence_before_the_first_message_ends_the_connection() -> None:
 
 async def test_draining_lets_a_reply_end_first() -> None:
     sessions = ScriptedSessions()
-    door = WebSocketDoor(sessions, ServerOptions(), SystemClock())
+    door = WebSocketDoor(sessions, ServerOptions(), SystemClock(), entrance())
     async with connected(sessions, door=door) as idle, connected(sessions, door=door) as busy:
         for client in (idle, busy):
             client.says({"type": "hello"})
@@ -385,7 +386,7 @@ async def test_draining_lets_a_reply_end_first() -> None:
 
 async def test_draining_does_not_wait_for_ever() -> None:
     sessions = ScriptedSessions()
-    door = WebSocketDoor(sessions, ServerOptions(), SystemClock())
+    door = WebSocketDoor(sessions, ServerOptions(), SystemClock(), entrance())
     async with connected(sessions, door=door) as busy, connected(sessions, door=door) as stuck:
         for client in (busy, stuck):
             client.says({"type": "hello"})

@@ -11,6 +11,8 @@ from starlette.middleware.cors import CORSMiddleware
 
 from vivavoce import __version__
 from vivavoce.sessions.registry import Sessions
+from vivavoce.transports.access import TOKEN_SECONDS
+from vivavoce.transports.entrance import Entrance, EntranceMiddleware
 from vivavoce.transports.guard import Guard
 from vivavoce.transports.http import problems
 from vivavoce.transports.http.page import Page
@@ -21,6 +23,7 @@ from vivavoce.transports.http.schemas import (
     Formats,
     Health,
     MetricsReport,
+    OneTimeToken,
     ProviderNames,
     SessionStatus,
     State,
@@ -64,6 +67,7 @@ class Behind:
     metrics: MetricsProvider
     options: ServerOptions
     page: Page
+    entrance: Entrance
 
 
 def install(app: FastAPI, behind: Behind) -> None:
@@ -75,6 +79,7 @@ def install(app: FastAPI, behind: Behind) -> None:
         app.add_middleware(
             CORSMiddleware, allow_origins=behind.options.allowed_origins, allow_methods=["*"], allow_headers=["*"]
         )
+    app.add_middleware(EntranceMiddleware, entrance=behind.entrance)
     app.add_middleware(problems.GuardMiddleware, guard=Guard(behind.options))
     app.add_middleware(problems.RequestIdMiddleware)
 
@@ -139,6 +144,12 @@ def _machine(behind: Behind) -> APIRouter:
     async def metrics() -> MetricsReport:
         """Counts, latency percentiles per stage, queue depths, event-loop lag and audio age."""
         return MetricsReport.model_validate({"uptime": behind.status.uptime, **behind.metrics.snapshot()})
+
+    @routes.post("/api/token", responses={401: {"model": ErrorBody, "description": "No key, or a wrong one."}, **_ERRORS})
+    async def token(request: Request) -> OneTimeToken:
+        """A token for one WebSocket connection within five minutes, given in its address as `?token=…`."""
+        principal = await behind.entrance.recognise(request.scope)
+        return OneTimeToken(token=await behind.entrance.access.one_time_token(principal), expires_in=int(TOKEN_SECONDS))
 
     return routes
 

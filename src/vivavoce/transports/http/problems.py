@@ -9,19 +9,14 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vivavoce.contracts.errors import InternalError, InvalidRequest, NotAllowed, VivavoceError
-from vivavoce.transports.errors import body_of, headers_of, status_of
+from vivavoce.transports.errors import answer
 from vivavoce.transports.guard import Guard
 
 _logger = logging.getLogger(__name__)
-
-
-def answer(error: VivavoceError, status: int | None = None, headers: dict[str, str] | None = None) -> Response:
-    """The response of an error; ``status`` where HTTP knows better than the tree."""
-    return JSONResponse(body_of(error), status or status_of(error), {**headers_of(error), **(headers or {})})
 
 
 def install(app: FastAPI) -> None:

@@ -72,6 +72,13 @@ class Status(BaseModel):
     workers: list[WorkerStatus]
 
 
+class OneTimeToken(BaseModel):
+    """Good for one connection."""
+
+    token: str
+    expires_in: int = Field(description="Seconds.")
+
+
 class Formats(BaseModel):
     """What a client may send and ask for; always mono PCM s16le."""
 

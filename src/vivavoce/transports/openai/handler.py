@@ -22,6 +22,7 @@ from vivavoce.transports.openai.options import OpenAIOptions
 from vivavoce.transports.openai.schemas import ErrorBody, ModelBody, ModelNames, Models, VoiceBody, Voices
 from vivavoce.transports.openai.speech import Speaking, SpeechRequest
 from vivavoce.transports.openai.transcriptions import Transcribing
+from vivavoce.transports.rates import Rates
 
 CREATED = 1_767_225_600
 """The moment all models claim to have been made: 2026-01-01. Clients want a number; none looks at it."""
@@ -79,6 +80,7 @@ class OpenAIDoor:
     sessions: Sessions
     options: OpenAIOptions
     clock: Clock
+    rates: Rates
     catalogue: Catalogue = field(init=False)
     off_loop: OffLoop = field(init=False)
     speech_sessions: SpeechSessions = field(init=False)
@@ -92,6 +94,16 @@ class OpenAIDoor:
     def language(self) -> str:
         """Where a request names none."""
         return self.sessions.options.conversation.language
+
+    async def spend(self, request: Request, name: str, amount: int) -> None:
+        """Take from the budget of whoever asks. Raises LimitExceeded."""
+        await self.rates.spend(name, getattr(request.state, "caller", "unknown"), amount)
+
+    async def upload(self, request: Request) -> uploads.Upload:
+        """The recording of a request, paid for. Raises Parameter, LimitExceeded."""
+        upload = await uploads.read(request, self.options.max_upload)
+        await self.spend(request, "upload", len(upload.audio))
+        return upload
 
     def close(self) -> None:
         """Idempotent."""
@@ -114,8 +126,9 @@ def _speech(door: OpenAIDoor) -> APIRouter:
     speaking = Speaking(door.catalogue, limits, door.off_loop, door.language)
 
     @routes.post("/v1/audio/speech", response_class=Response, responses=_SOUND)
-    async def speech(body: SpeechRequest) -> Response:
+    async def speech(body: SpeechRequest, request: Request) -> Response:
         """Text to speech; audio comes while it is spoken."""
+        await door.spend(request, "characters", len(body.input))
         return speaking.answer(body)
 
     return routes
@@ -128,12 +141,12 @@ def _transcription(door: OpenAIDoor) -> APIRouter:
     @routes.post("/v1/audio/transcriptions", response_class=Response, responses=_TEXT, openapi_extra=_RECORDING)
     async def transcriptions(request: Request) -> Response:
         """Speech to text."""
-        return await transcribing.answer(await uploads.read(request, door.options.max_upload))
+        return await transcribing.answer(await door.upload(request))
 
     @routes.post("/v1/audio/translations", response_class=Response, responses=_TEXT, openapi_extra=_RECORDING)
     async def translations(request: Request) -> Response:
         """Speech of any language to English text, with a recogniser that translates."""
-        return await transcribing.answer(await uploads.read(request, door.options.max_upload), translate=True)
+        return await transcribing.answer(await door.upload(request), translate=True)
 
     return routes
 

@@ -13,6 +13,7 @@ from vivavoce.contracts.ports import Clock, EventListener
 from vivavoce.flow.tasks import Signal, first_within
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.direct import direct_way
+from vivavoce.transports.entrance import Entrance
 from vivavoce.transports.errors import encoded, headers_of, status_of
 from vivavoce.transports.guard import Guard
 from vivavoce.transports.options import WEBSOCKET_PATH, ServerOptions
@@ -28,11 +29,17 @@ class WebSocketDoor:
     """
 
     def __init__(
-        self, sessions: Sessions, options: ServerOptions, clock: Clock, observer: EventListener | None = None
+        self,
+        sessions: Sessions,
+        options: ServerOptions,
+        clock: Clock,
+        entrance: Entrance,
+        observer: EventListener | None = None,
     ) -> None:
         self._sessions = sessions
         self._limits = options.sockets
         self._guard = Guard(options)
+        self._entrance = entrance
         self._around = Surroundings(sessions, options.sockets, clock, observer)
         self._open: set[Connection] = set()
         self._left = Signal()
@@ -51,6 +58,7 @@ class WebSocketDoor:
         try:
             self._guard.check(scope["headers"])
             self._check_room()
+            await self._entrance.admit(scope, "converse")
         except VivavoceError as error:
             self._past["rejected"] += 1
             await _reject(scope, send, error)

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from tests.unit.transports.entrances import entrance
 from vivavoce.flow.clock import SystemClock
 from vivavoce.sessions.options import SessionOptions
 from vivavoce.sessions.ports import Choice, SessionPorts
@@ -21,6 +22,7 @@ from vivavoce.transports.http import problems
 from vivavoce.transports.http.handler import application
 from vivavoce.transports.openai.handler import OpenAIDoor, install
 from vivavoce.transports.openai.options import OpenAIOptions
+from vivavoce.transports.rates import Rates
 
 
 @dataclass
@@ -31,6 +33,7 @@ class Door:
     stt: ScriptedSpeechToText = field(default_factory=lambda: ScriptedSpeechToText(("hello there", "how are you")))
     llm: ScriptedLanguageModel = field(default_factory=lambda: ScriptedLanguageModel(("It is late. Go to bed.",)))
     tts: ScriptedTextToSpeech = field(default_factory=ScriptedTextToSpeech)
+    rates: Rates = field(default_factory=lambda: entrance().rates)
     vad: EnergyVoiceActivityDetector = field(default_factory=EnergyVoiceActivityDetector)
 
     def __post_init__(self) -> None:
@@ -40,7 +43,8 @@ class Door:
             tts=Choice("tts", {"mouth": self.tts}),
             vad=self.vad,
         )
-        self.door = OpenAIDoor(Sessions(ports, SessionOptions(), SystemClock()), self.options, SystemClock())
+        sessions = Sessions(ports, SessionOptions(), SystemClock())
+        self.door = OpenAIDoor(sessions, self.options, SystemClock(), self.rates)
         self.app = application()
         problems.install(self.app)
         install(self.app, self.door)
