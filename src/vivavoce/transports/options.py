@@ -64,7 +64,7 @@ class RateOptions:
     """Seconds of recordings to be read in any 60 s."""
     upload_mb_per_minute: int = 0
     """Megabytes of recordings in any 60 s."""
-    wrong_keys: int = field(default=10, metadata={"min": 1})
+    wrong_guesses: int = field(default=10, metadata={"min": 1})
     """Wrong keys from one address within a minute, after which it has to rest."""
     rest: float = 60.0
     """Seconds such an address is refused."""

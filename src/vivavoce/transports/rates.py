@@ -56,7 +56,7 @@ class Rest:
     def check(self, peer: str) -> None:
         """Raises LimitExceeded while an address rests."""
         times = self._wrong.get(peer, [])
-        if len(times) >= self._options.wrong_keys:
+        if len(times) >= self._options.wrong_guesses:
             left = times[-1] + self._options.rest - self._clock.now()
             if left > 0:
                 raise LimitExceeded("too many wrong keys from this address; wait", code="blocked", retry_after=left)
@@ -65,7 +65,7 @@ class Rest:
     def wrong(self, peer: str) -> None:
         """A key that was not right."""
         now = self._clock.now()
-        times = [time for time in self._wrong.pop(peer, []) if now - time < 60.0][-self._options.wrong_keys :]
+        times = [time for time in self._wrong.pop(peer, []) if now - time < 60.0][-self._options.wrong_guesses :]
         self._wrong[peer] = [*times, now]
         while len(self._wrong) > MAX_PEERS:
             self._wrong.popitem(last=False)

@@ -211,7 +211,7 @@ async def test_characters_have_a_budget_of_their_own() -> None:
 
 
 async def test_who_keeps_guessing_keys_has_to_rest(page: Page) -> None:
-    app = app_with(entrance(KEYS, RateOptions(wrong_keys=3, rest=60)), page)
+    app = app_with(entrance(KEYS, RateOptions(wrong_guesses=3, rest=60)), page)
     async with client_of(app, "guess") as client:
         codes = [(await client.get("/api/status")).status_code for _ in range(5)]
     async with client_of(app, "key-admin") as client:
@@ -224,7 +224,7 @@ async def test_who_keeps_guessing_keys_has_to_rest(page: Page) -> None:
 
 
 async def test_asking_without_a_key_is_no_guess() -> None:
-    rest = Rest(RateOptions(wrong_keys=1), SystemClock())
+    rest = Rest(RateOptions(wrong_guesses=1), SystemClock())
     rest.check("a")
     rest.wrong("a")
     with pytest.raises(LimitExceeded):

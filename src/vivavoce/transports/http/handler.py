@@ -74,6 +74,7 @@ def install(app: FastAPI, behind: Behind) -> None:
     """Open the door in an application made by ``application``."""
     problems.install(app)
     app.include_router(_machine(behind))
+    app.include_router(_tokens(behind.entrance))
     app.include_router(_page(behind.page))
     if behind.options.allowed_origins:
         app.add_middleware(
@@ -145,11 +146,17 @@ def _machine(behind: Behind) -> APIRouter:
         """Counts, latency percentiles per stage, queue depths, event-loop lag and audio age."""
         return MetricsReport.model_validate({"uptime": behind.status.uptime, **behind.metrics.snapshot()})
 
+    return routes
+
+
+def _tokens(entrance: Entrance) -> APIRouter:
+    routes = APIRouter(tags=["server"])
+
     @routes.post("/api/token", responses={401: {"model": ErrorBody, "description": "No key, or a wrong one."}, **_ERRORS})
     async def token(request: Request) -> OneTimeToken:
         """A token for one WebSocket connection within five minutes, given in its address as `?token=…`."""
-        principal = await behind.entrance.recognise(request.scope)
-        return OneTimeToken(token=await behind.entrance.access.one_time_token(principal), expires_in=int(TOKEN_SECONDS))
+        principal = await entrance.recognise(request.scope)
+        return OneTimeToken(token=await entrance.access.one_time_token(principal), expires_in=int(TOKEN_SECONDS))
 
     return routes
 
