@@ -50,6 +50,9 @@ class WorkerOptions:
     """Longest time to load the engines; then the process is restarted."""
     max_memory: int = 0
     """Resident MB above which a process is recycled when its jobs are done; 0 is never."""
+    max_address_space: int = 0
+    """Address space in MB above which allocations of a process fail, so that an engine that wants too much fails by itself
+    before the machine runs short; 0 is no limit. Libraries reserve more than they use: allow 1000 MB over the model."""
     restart_delay: float = 0.2
     """First back-off after a crash; doubles up to ``restart_delay_max`` and falls back after a minute without one."""
     restart_delay_max: float = 30.0
