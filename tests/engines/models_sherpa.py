@@ -48,6 +48,12 @@ def say(text: str, seconds: float = 0.2, level: float = 0.3) -> bytes:
     return b"".join(pcm)
 
 
+def chord(letters: str, seconds: float, levels: Sequence[float]) -> bytes:
+    """Several tones at once."""
+    parts = [np.frombuffer(say(letter, seconds, level), "<i2") for letter, level in zip(letters, levels, strict=True)]
+    return np.clip(np.sum(np.array(parts, np.int32), axis=0), -32_768, 32_767).astype("<i2").tobytes()
+
+
 def spoken(text: str) -> str:
     """What is read of ``say(text)``: letters that begin words do."""
     return "".join({symbol[-1]: symbol.replace("▁", " ") for symbol in LETTERS}[letter] for letter in text).strip()
@@ -93,6 +99,13 @@ def _read(source: str, target: str, stop: int, normal: bool = True) -> tuple[lis
             _constant("else", np.eye(VOCABULARY, dtype=np.float32)[0] * 5),
         ]
     return nodes, constants
+
+
+def _blank_last(constants: Sequence[TensorProto]) -> list[TensorProto]:
+    """As NeMo has it."""
+    weights, bias = _scores()
+    turned = {"weights": np.roll(weights, -1, 1), "bias": np.roll(bias, -1)}
+    return [c for c in constants if c.name not in turned] + [_constant(k, v) for k, v in turned.items()]
 
 
 def _values(values: Mapping[str, tuple[int, Shape]]) -> list[object]:
@@ -178,9 +191,13 @@ ZIPFORMER_STATES: dict[str, tuple[int, Shape]] = {
 }
 
 
-def _zipformer(normal: bool, name: str, work: int) -> ModelProto:
+def _zipformer(normal: bool, name: str, work: int, soft: bool = False) -> ModelProto:
     """``work``: width of a matrix product beside the scores, as costly as wanted and of no effect."""
     nodes, constants = _read("x", name if not work else "light", 32, normal)
+    if soft:
+        nodes = [node for node in nodes if node.op_type not in ("Hardmax", "Mul", "Add")]
+        nodes.append(helper.make_node("Add", ["weighed", "bias"], [name]))
+        constants = [constant for constant in constants if constant.name not in ("sure", "else")]
     if work:
         nodes += [
             helper.make_node("MatMul", ["sampled", "wide"], ["widened"]),
@@ -207,8 +224,71 @@ def zipformer2_ctc(folder: Path, work: int = 0) -> Path:
     return folder / "model.onnx"
 
 
-def _prediction() -> tuple[ModelProto, ModelProto]:
-    """Decoder and joiner: a letter is not said twice in a row, so each tone gives one."""
+def nemo_streaming_ctc(folder: Path) -> Path:
+    """Streaming, batched; (N, 80, T) in, and the blank is the last token."""
+    nodes, constants = _read("x", "log_probs", 32)
+    cache, time = ("N", 1, 2, 3), ("N", 1, 3, 2)
+    states = {"cache_last_channel": "next_channel", "cache_last_time": "next_time", "cache_last_channel_len": "next_len"}
+    model = _model(
+        [
+            helper.make_node("Transpose", ["audio_signal"], ["x"], perm=[0, 2, 1]),
+            *nodes,
+            *_pass({"length": "log_probs_len", **states}),
+        ],
+        _blank_last(constants),
+        {
+            "audio_signal": (FLOAT, ("N", BINS, "T")),
+            "length": (INT64, ("N",)),
+            "cache_last_channel": (FLOAT, cache),
+            "cache_last_time": (FLOAT, time),
+            "cache_last_channel_len": (INT64, ("N",)),
+        },
+        {
+            "log_probs": (FLOAT, ("N", "S", VOCABULARY)),
+            "log_probs_len": (INT64, ("N",)),
+            "next_channel": (FLOAT, cache),
+            "next_time": (FLOAT, time),
+            "next_len": (INT64, ("N",)),
+        },
+        {"model_type": "EncDecHybridRNNTCTCBPEModel", "vocab_size": VOCABULARY - 1, "subsampling_factor": 4}
+        | {"window_size": 41, "chunk_shift": 32}
+        | {f"cache_last_channel_dim{n}": n for n in (1, 2, 3)}
+        | {"cache_last_time_dim1": 1, "cache_last_time_dim2": 3, "cache_last_time_dim3": 2},
+    )
+    _write(folder, (*LETTERS, "<blk>"), model=model)
+    return folder / "model.onnx"
+
+
+def sick_zipformer2_ctc(folder: Path) -> Path:
+    """As ``zipformer2_ctc``, but a loud h is beyond it: it looks for a token there is not."""
+    model = _zipformer(True, "log_probs", 0)
+    graph = model.graph
+    for node in graph.node:
+        if node.op_type == "LogSoftmax":
+            node.output[0] = "fine"
+    graph.node.extend(
+        [
+            helper.make_node("ReduceMax", ["x"], ["loudest"], keepdims=0),
+            helper.make_node("Greater", ["loudest", "pain"], ["hurts"]),
+            helper.make_node("Cast", ["hurts"], ["index"], to=INT64),
+            helper.make_node("Gather", ["single", "index"], ["naught"]),  # has one element: index 1 is an error
+            helper.make_node("Add", ["fine", "naught"], ["log_probs"]),
+        ]
+    )
+    graph.initializer.extend([_constant("pain", np.array(PAIN, np.float32)), _constant("single", np.zeros(1, np.float32))])
+    _write(folder, model=model)
+    return folder / "model.onnx"
+
+
+PAIN = 4.0
+"""Logarithm of energy in a band that no tone of ``say`` reaches at its usual level."""
+
+
+def _prediction(once: bool = False) -> tuple[ModelProto, ModelProto]:
+    """Decoder and joiner: a letter is not said twice in a row, so each tone gives one; or only ``once`` is one said."""
+    letters = len(LETTERS)
+    barred = np.zeros((VOCABULARY, VOCABULARY), np.float32)
+    barred[1:, 1:] = -1_000 * (np.ones((letters, letters)) if once else np.eye(letters))
     decoder = _model(
         [
             helper.make_node("Slice", ["y", "from", "to", "axis"], ["last"]),
@@ -216,7 +296,7 @@ def _prediction() -> tuple[ModelProto, ModelProto]:
             helper.make_node("Squeeze", ["one", "axis"], ["decoder_out"]),
         ],
         [
-            _constant("barred", -1_000 * np.diag([0.0, *[1.0] * len(LETTERS)]).astype(np.float32)),
+            _constant("barred", barred),
             _constant("from", np.array([-1], np.int64)),
             _constant("to", np.array([2**31], np.int64)),
             _constant("axis", np.array([1], np.int64)),
@@ -242,18 +322,22 @@ def zipformer2_transducer(folder: Path, work: int = 0) -> Path:
     return folder / "encoder.onnx"
 
 
+def soft_transducer(folder: Path) -> Path:
+    """Says one letter, and weighs symbols instead of being sure of one, so that a preference can decide."""
+    decoder, joiner = _prediction(once=True)
+    _write(folder, encoder=_zipformer(False, "encoder_out", 0, soft=True), decoder=decoder, joiner=joiner)
+    return folder / "encoder.onnx"
+
+
 # --- offline
 
 
 def nemo_ctc(folder: Path) -> Path:
     """Offline: (N, 80, T) in. NeMo's blank is the last token."""
     nodes, constants = _read("x", "log_probs", 2**31)
-    weights, bias = _scores()
-    turned = {"weights": np.roll(weights, -1, 1), "bias": np.roll(bias, -1)}
-    constants = [c for c in constants if c.name not in turned] + [_constant(k, v) for k, v in turned.items()]
     model = _model(
         [helper.make_node("Transpose", ["audio_signal"], ["x"], perm=[0, 2, 1]), *nodes],
-        constants,
+        _blank_last(constants),
         {"audio_signal": (FLOAT, ("N", BINS, "T")), "length": (INT64, ("N",))},
         {"log_probs": (FLOAT, ("N", "S", VOCABULARY))},
         {"model_type": "EncDecCTCModelBPE", "vocab_size": VOCABULARY - 1, "subsampling_factor": 4, "normalize_type": ""},
@@ -289,3 +373,50 @@ def zipformer_transducer(folder: Path) -> Path:
     decoder, joiner = _prediction()
     _write(folder, encoder=encoder, decoder=decoder, joiner=joiner)
     return folder / "encoder.onnx"
+
+
+def sense_voice(folder: Path) -> Path:
+    """Offline: frames in stacks of seven, six apart; four symbols about language and the like before what was said."""
+    stack = 7 * BINS
+    weights, bias = _scores()
+    wide = np.zeros((stack, VOCABULARY + 4), np.float32)
+    wide[3 * BINS : 4 * BINS, :VOCABULARY] = weights  # the frame in the middle
+    heads = np.full((1, 4, VOCABULARY + 4), -50, np.float32)
+    heads[0, range(4), range(VOCABULARY, VOCABULARY + 4)] = 50
+    model = _model(
+        [
+            helper.make_node("MatMul", ["x", "wide"], ["weighed"]),
+            helper.make_node("Add", ["weighed", "bias"], ["said"]),
+            helper.make_node("Shape", ["x"], ["shape"]),
+            helper.make_node("Gather", ["shape", "zero"], ["n"]),
+            helper.make_node("Concat", ["n", "ones"], ["times"], axis=0),
+            helper.make_node("Tile", ["heads", "times"], ["head"]),
+            helper.make_node("Concat", ["head", "said"], ["logits"], axis=1),
+            *_pass({"x_length": "unused_length", "language": "unused_language", "text_norm": "unused_norm"}),
+        ],
+        [
+            _constant("wide", wide),
+            _constant("bias", np.concatenate([bias, np.full(4, -50, np.float32)])),
+            _constant("heads", heads),
+            _constant("zero", np.array([0], np.int64)),
+            _constant("ones", np.array([1, 1], np.int64)),
+        ],
+        {
+            "x": (FLOAT, ("N", "T", stack)),
+            "x_length": (TensorProto.INT32, ("N",)),
+            "language": (TensorProto.INT32, ("N",)),
+            "text_norm": (TensorProto.INT32, ("N",)),
+        },
+        {
+            "logits": (FLOAT, ("N", "S", VOCABULARY + 4)),
+            "unused_length": (TensorProto.INT32, ("N",)),
+            "unused_language": (TensorProto.INT32, ("N",)),
+            "unused_norm": (TensorProto.INT32, ("N",)),
+        },
+        {"model_type": "sense_voice_ctc", "vocab_size": VOCABULARY + 4, "lfr_window_size": 7, "lfr_window_shift": 6}
+        | {"normalize_samples": 1, "with_itn": 14, "without_itn": 15, "neg_mean": ",".join(["0"] * stack)}
+        | {"inv_stddev": ",".join(["1"] * stack)}
+        | {f"lang_{tag}": i for i, tag in enumerate(("auto", "zh", "en", "yue", "ja", "ko"))},
+    )
+    _write(folder, (*SYMBOLS, "<|en|>", "<|NEUTRAL|>", "<|Speech|>", "<|woitn|>"), model=model)
+    return folder / "model.onnx"

@@ -52,7 +52,8 @@ class WorkerOptions:
     """Resident MB above which a process is recycled when its jobs are done; 0 is never."""
     max_address_space: int = 0
     """Address space in MB above which allocations of a process fail, so that an engine that wants too much fails by itself
-    before the machine runs short; 0 is no limit. Libraries reserve more than they use: allow 1000 MB over the model."""
+    before the machine runs short; 0 is no limit. An ONNX model needs 300 MB and three times its files; CUDA reserves so much
+    that no limit makes sense with it."""
     restart_delay: float = 0.2
     """First back-off after a crash; doubles up to ``restart_delay_max`` and falls back after a minute without one."""
     restart_delay_max: float = 30.0
