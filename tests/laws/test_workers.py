@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.process, pytest.mark.real_time]
 
 ENGINES = (
     EngineOptions("stt", "test/echo"),
+    EngineOptions("stt", "test/batch"),
     EngineOptions("tts", "test/tone"),
     EngineOptions("llm", "test/agent"),
     EngineOptions("turn", "test/turn"),
@@ -34,6 +35,11 @@ async def keep(law: laws.Law, port: str, engine: str, group: WorkerOptions = GRO
 @pytest.mark.parametrize("law", laws.SPEECH_TO_TEXT, ids=laws.name)
 async def test_speech_to_text(law: laws.Law) -> None:
     await keep(law, "speech_to_text", "test/echo")
+
+
+@pytest.mark.parametrize("law", laws.SPEECH_TO_TEXT, ids=laws.name)
+async def test_speech_to_text_in_batches(law: laws.Law) -> None:
+    await keep(law, "speech_to_text", "test/batch")
 
 
 @pytest.mark.parametrize("law", laws.TEXT_TO_SPEECH, ids=laws.name)

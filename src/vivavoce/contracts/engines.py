@@ -76,8 +76,13 @@ class BatchTranscriptionEngine(TranscriptionEngine, Protocol):
     WINDOW: float
     """Seconds a first pending utterance waits for company; 0 where that gains nothing."""
 
+    def open(self, options: TranscriptionOptions) -> BatchTranscription: ...
+
     def advance(self, streams: Sequence[BatchTranscription]) -> None:
-        """One bounded step for each of ``streams``, all of them pending. Between two steps any of them may be closed."""
+        """One bounded step for each of ``streams``, all of them pending. Between two steps any of them may be closed.
+
+        If it raises, those still pending are advanced one by one, and whichever raises by itself fails alone.
+        """
 
 
 class EngineAudio(Protocol):

@@ -65,6 +65,10 @@ def _built_in(kind: str, name: str) -> MakeEngine | None:
             from vivavoce.engines.pocketsphinx import PocketSphinx
 
             return PocketSphinx
+        case "stt", "sherpa":
+            from vivavoce.engines.sherpa import SherpaRecogniser
+
+            return SherpaRecogniser
         case "tts", "espeak":
             from vivavoce.engines.espeak import Espeak
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import resource
 import select
 import socket
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from vivavoce.contracts.errors import EngineFailed, EngineMissing, ProtocolViolation, UnknownName, VivavoceError
+from vivavoce.flow.clock import now_ns
+from vivavoce.workers.child_batch import BatchBoard, BatchJob, Now, earliest
 from vivavoce.workers.child_jobs import (
     ChildJob,
     LanguageJob,
@@ -37,18 +40,22 @@ LoadEngine = Callable[[str, str, Json], Any]
 class ChildLoop:
     """Runs until the parent says STOP or is gone. The socket is looked at between any two steps."""
 
-    def __init__(self, connection: socket.socket, load: LoadEngine, resampler: MakeResampler, pid: int) -> None:
+    def __init__(
+        self, connection: socket.socket, load: LoadEngine, resampler: MakeResampler, pid: int, now: Now = now_ns
+    ) -> None:
         connection.setblocking(False)
         self._connection = connection
         self._load = load
         self._resampler = resampler
         self._pid = pid
+        self._now = now
         self._decoder = Decoder()
         self._unsent = bytearray()
         self._poll = select.poll()
         self._engines: dict[tuple[str, str], Any] = {}
         self._jobs: OrderedDict[int, ChildJob] = OrderedDict()
         self._voice: VoiceBoard | None = None
+        self._boards: dict[tuple[str, str], BatchBoard] = {}
         self._greeted = False
         self._running = True
 
@@ -69,7 +76,7 @@ class ChildLoop:
     def _receive(self, wait: bool) -> list[Frame]:
         if wait:
             self._poll.register(self._connection, select.POLLIN | (select.POLLOUT if self._unsent else 0))
-            self._poll.poll()
+            self._poll.poll(self._patience())
         try:
             data = self._connection.recv(RECEIVE)
         except (BlockingIOError, InterruptedError):
@@ -79,6 +86,13 @@ class ChildLoop:
         if not data:
             self._running = False  # the parent is gone
         return self._decoder.feed(data)
+
+    def _patience(self) -> int | None:
+        """Milliseconds until a board has waited long enough for company; None is until a frame comes."""
+        if len(self._unsent) > MAX_UNSENT:
+            return None
+        rest = earliest([board.rest for board in self._boards.values()])
+        return None if rest is None else math.ceil(rest * 1_000)
 
     def _send(self, frame: bytes) -> None:
         self._unsent += frame
@@ -98,15 +112,23 @@ class ChildLoop:
     # --- work
 
     def _step(self) -> bool:
-        """One batch of voice activity and one step of one job; whether there was something to do."""
+        """One batch of voice activity, one of each board and one step of one job; whether there was something to do."""
         if len(self._unsent) > MAX_UNSENT:
             return False
         busy = False
         if self._voice is not None and self._voice.pending:
             self._unsent += self._voice.step()
             busy = True
+        for number, job in list(self._jobs.items()):
+            if isinstance(job, BatchJob) and job.runnable:  # first, so that all who can be of a batch are
+                self._work(number, job)
+                busy = True
+        for board in self._boards.values():
+            if board.rest == 0:
+                board.step()
+                busy = True
         for number, job in self._jobs.items():
-            if job.runnable:
+            if job.runnable and not isinstance(job, BatchJob):
                 self._jobs.move_to_end(number)  # round-robin
                 self._work(number, job)
                 return True
@@ -165,6 +187,7 @@ class ChildLoop:
         if hello.get("version") != VERSION:
             raise ProtocolViolation(f"the parent speaks version {hello.get('version')}, this worker {VERSION}")
         self._greeted = True
+        limit_address_space(int(hello.get("max_address_space", 0)))
         self._send(pack_json(Kind.HELLO, 0, {"version": VERSION, "pid": self._pid}))
         for wanted in hello["engines"]:
             kind, name = wanted["kind"], wanted["name"]
@@ -179,6 +202,8 @@ class ChildLoop:
                 if kind == "vad":
                     loaded["frame_samples"] = engine.FRAME_SAMPLES
                     self._voice = VoiceBoard(engine, self._fail)
+                elif hasattr(engine, "BATCH"):
+                    self._boards[kind, name] = BatchBoard(engine, self._fail, self._now)
             self._send(pack_json(Kind.LOADED, 0, loaded))
         self._send(pack_json(Kind.READY, 0, {"memory": resident_bytes()}))
 
@@ -199,6 +224,8 @@ class ChildLoop:
         if engine is None:
             raise UnknownName(f"this worker has no {kind} engine {opening.get('name')!r}")
         match kind:
+            case "stt" if (kind, opening["name"]) in self._boards:
+                return BatchJob(number, self._boards[kind, opening["name"]], opening, self._send)
             case "stt":
                 return TranscriptionJob(number, engine, opening, self._send)
             case "tts":
@@ -225,6 +252,13 @@ def in_the_tree(error: Exception) -> VivavoceError:
     if isinstance(error, VivavoceError):
         return error
     traceback.print_exception(error, file=sys.stderr)
+    if isinstance(error, MemoryError):
+        return EngineFailed(
+            "the engine found no more memory: choose a smaller model, or raise max_address_space of its worker group "
+            "if that is set",
+            code="out_of_memory",
+            cause=error,
+        )
     return EngineFailed(f"the engine failed: {type(error).__name__}: {error}", cause=error)
 
 
@@ -232,6 +266,14 @@ def _not_loaded(error: Exception, what: str) -> VivavoceError:
     if isinstance(error, ImportError):
         return EngineMissing(f"{what} needs a package that is not installed ({error}); run `vivavoce doctor`", cause=error)
     return in_the_tree(error)
+
+
+def limit_address_space(megabytes: int) -> None:
+    """Let allocations fail above ``megabytes``; 0 is no limit. Where a hard limit is lower, that one holds."""
+    if megabytes:
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        wanted = megabytes << 20
+        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
 _PAGE = resource.getpagesize()

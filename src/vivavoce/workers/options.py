@@ -50,6 +50,10 @@ class WorkerOptions:
     """Longest time to load the engines; then the process is restarted."""
     max_memory: int = 0
     """Resident MB above which a process is recycled when its jobs are done; 0 is never."""
+    max_address_space: int = 0
+    """Address space in MB above which allocations of a process fail, so that an engine that wants too much fails by itself
+    before the machine runs short; 0 is no limit. An ONNX model needs 300 MB and three times its files; CUDA reserves so much
+    that no limit makes sense with it."""
     restart_delay: float = 0.2
     """First back-off after a crash; doubles up to ``restart_delay_max`` and falls back after a minute without one."""
     restart_delay_max: float = 30.0

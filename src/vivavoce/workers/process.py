@@ -14,7 +14,7 @@ from vivavoce.workers.jobs import EngineKey, Job
 from vivavoce.workers.launch import bury, launch
 from vivavoce.workers.link import Link, Pump
 from vivavoce.workers.messages import capabilities_from_json, error_from_json
-from vivavoce.workers.options import EngineOptions, WorkerOptions
+from vivavoce.workers.options import WorkerOptions
 from vivavoce.workers.wire import (
     VERSION,
     VOICE_RECORD,
@@ -102,7 +102,7 @@ class WorkerProcess:
             self._process, connection = await launch()
             loop = asyncio.get_running_loop()
             _, self._link = await loop.create_unix_connection(lambda: Link(self._frame, self._lost), sock=connection)
-            self._link.write(_hello(self._options.engines))
+            self._link.write(_hello(self._options))
             await asyncio.wait_for(self._loaded, self._options.load_deadline)
         except TimeoutError:
             self._end(None)
@@ -288,9 +288,10 @@ class WorkerProcess:
             self._loaded.set_result(None)
 
 
-def _hello(engines: tuple[EngineOptions, ...]) -> bytes:
-    wanted = [{"kind": engine.kind, "name": engine.name, "settings": dict(engine.settings)} for engine in engines]
-    return pack_json(Kind.HELLO, 0, {"version": VERSION, "engines": wanted})
+def _hello(options: WorkerOptions) -> bytes:
+    wanted = [{"kind": engine.kind, "name": engine.name, "settings": dict(engine.settings)} for engine in options.engines]
+    limit = options.max_address_space
+    return pack_json(Kind.HELLO, 0, {"version": VERSION, "engines": wanted, "max_address_space": limit})
 
 
 def _reason(name: str, cause: Exception | None) -> str:
