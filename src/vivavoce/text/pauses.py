@@ -49,6 +49,17 @@ def bounded_pieces(text: str, limit: int) -> Iterator[tuple[int, str]]:
         yield offset, text[offset:]
 
 
+def opening_pieces(text: str, first: int, limit: int) -> Iterator[tuple[int, str]]:
+    """Like ``bounded_pieces``, but the first piece of a longer text has at most ``first`` characters: it is soon heard."""
+    if len(text) <= limit // 2:
+        yield from bounded_pieces(text, limit)
+        return
+    _, head = next(bounded_pieces(text, first))
+    yield 0, head
+    for offset, piece in bounded_pieces(text[len(head) :], limit):
+        yield len(head) + offset, piece
+
+
 def _cut(window: str, limit: int) -> int:
     fallback = limit
     for pattern in _BREAKS:

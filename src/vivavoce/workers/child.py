@@ -73,6 +73,10 @@ def _built_in(kind: str, name: str) -> MakeEngine | None:
             from vivavoce.engines.flite import Flite
 
             return Flite
+        case "tts", "piper":
+            from vivavoce.engines.piper import Piper
+
+            return Piper
         case "vad", "silero":
             from vivavoce.engines.silero import Silero
 
