@@ -83,7 +83,7 @@ class Tones:
 
 
 def heard(samples: NDArray[np.floating], rate: int, window: float = 0.02) -> list[float]:
-    """Tones one after the other in Hertz, zero-crossing count per window, equal neighbours once and silence left out."""
+    """The loudest tone in Hertz in each window that is not silent."""
     size = int(window * rate)
     found: list[float] = []
     for begin in range(0, len(samples) - size + 1, size // 2):
@@ -93,3 +93,10 @@ def heard(samples: NDArray[np.floating], rate: int, window: float = 0.02) -> lis
         spectrum = np.abs(np.fft.rfft(part, 16_384))
         found.append(float(np.argmax(spectrum)) * rate / 16_384)
     return found
+
+
+def melody(samples: NDArray[np.floating], rate: int, vocabulary: Sequence[int]) -> list[int]:
+    """The tokens one after the other, equal neighbours once; a token counts if three windows in a row (40 ms) hold it."""
+    nearest = [min(vocabulary, key=lambda token: abs(frequency(token) - tone)) for tone in heard(samples, rate)]
+    held = [one for one, two, three in zip(nearest, nearest[1:], nearest[2:], strict=False) if one == two == three]
+    return [token for index, token in enumerate(held) if not index or token != held[index - 1]]

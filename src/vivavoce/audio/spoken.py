@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vivavoce.contracts.errors import EngineFailed
+
 _FIRST_CHUNK, _CHUNK = 0.06, 0.1
 _MARGIN = 0.02
 _REST = 0.01
@@ -58,8 +60,15 @@ class SpokenStream:
     def tell(self, text: str, clauses: Iterable[Said]) -> Iterator[SpokenPiece]:
         """Chunks whose spans tile ``text``; asks for a clause only when the one before is handed on.
 
-        A clause without a sound is told by a moment of silence, empty text by nothing.
+        A clause without a sound is told by a moment of silence, empty text by nothing. Raises EngineFailed, retryable,
+        where memory runs out, and whatever computing a clause raises.
         """
+        try:
+            yield from self._tell(text, clauses)
+        except MemoryError as error:
+            raise EngineFailed("no memory left to speak this text", retryable=True, cause=error) from error
+
+    def _tell(self, text: str, clauses: Iterable[Said]) -> Iterator[SpokenPiece]:
         told = 0
         first = True
         for clause in clauses:

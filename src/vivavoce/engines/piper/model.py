@@ -76,8 +76,6 @@ class Model:
             feeds["sid"] = np.array([speaker], np.int64)
         try:
             audio, *rest = self._session.run(self._outputs, feeds)
-        except MemoryError as error:
-            raise EngineFailed(f"no memory to speak with {voice.stem}", retryable=True, cause=error) from error
         except _FAULTS as error:
             raise EngineFailed(f"the Piper voice {voice.stem} failed: {error}", cause=error) from error
         samples: Floats = np.nan_to_num(np.asarray(audio, np.float32).reshape(-1))

@@ -92,9 +92,7 @@ def _check(voice: VoiceFile) -> None:
     if lacking:
         raise ValueError(f"its phoneme_id_map lacks {', '.join(lacking)}")
     if voice.kind not in _READ_KINDS:
-        raise ValueError(
-            f"it wants phonemes of the kind {voice.kind!r}, not those of espeak-ng or plain text"
-        )
+        raise ValueError(f"it wants phonemes of the kind {voice.kind!r}, not those of espeak-ng or plain text")
     if not voice.length_scale > 0 or voice.hop <= 0:
         raise ValueError("its length_scale and hop_length must be above 0")
 
