@@ -77,6 +77,10 @@ def _built_in(kind: str, name: str) -> MakeEngine | None:
             from vivavoce.engines.piper import Piper
 
             return Piper
+        case "tts", "kokoro":
+            from vivavoce.engines.kokoro import Kokoro
+
+            return Kokoro
         case "vad", "silero":
             from vivavoce.engines.silero import Silero
 
