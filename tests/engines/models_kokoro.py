@@ -16,7 +16,7 @@ HOP = 600
 VOCABULARY: dict[str, int] = DEFAULT_VOCAB
 VOICES = ("af_heart", "am_adam", "bf_emma", "ef_dora", "ff_siwis", "zf_xiaobei")
 _SIZE = 1 + max(VOCABULARY.values())
-_SILENT = "$ ˈˌː.,;:!?—…\"()“”"
+_SILENT = '$ ˈˌː.,;:!?—…"()“”'
 
 
 def frames_of(phoneme: str) -> float:

@@ -16,7 +16,17 @@ from vivavoce.audio.spoken import Mark, Said, SpokenPiece, SpokenStream
 from vivavoce.contracts.audio import AudioFormat
 from vivavoce.contracts.errors import EngineMissing, UnknownName
 from vivavoce.contracts.speech import Capabilities, SynthesisOptions, Voice
-from vivavoce.engines.kokoro.library import FASTEST, MENDING, MOST_PHONEMES, RATE, SLOWEST, Batch, Model, voice_names
+from vivavoce.engines.kokoro.library import (
+    FASTEST,
+    MENDING,
+    MOST_PHONEMES,
+    RATE,
+    SLOWEST,
+    Batch,
+    Model,
+    require_package,
+    voice_names,
+)
 from vivavoce.text.pauses import growing_pieces, pause_after
 from vivavoce.text.readable import readable
 from vivavoce.text.spoken_words import spoken_words, word_ends
@@ -53,12 +63,12 @@ class Kokoro:
     """
 
     def __init__(self, settings: Mapping[str, Setting]) -> None:
-        path = str(settings.get("model", ""))
-        self._path = Path(path)
+        require_package()
+        self._path = Path(str(settings.get("model", "")))
+        if not self._path.is_file():
+            raise EngineMissing(f"Kokoro lacks its model, setting 'model' ({self._path}): {MENDING}")
         self._voices_path = _voices_beside(self._path, str(settings.get("voices", "")))
         names = voice_names(self._voices_path)
-        if not path or not self._path.is_file():
-            raise EngineMissing(f"Kokoro lacks its model {path or '(setting model)'}: {MENDING}")
         self._threads = max(1, int(settings.get("threads", 2)))
         self._device = str(settings.get("device", "cpu"))
         self._model: Model | None = None
@@ -179,7 +189,7 @@ def _voices_beside(model: Path, named: str) -> Path:
     """The voices file: the one named, else the one beside the model, the newest by name."""
     if named:
         return Path(named)
-    found = sorted(model.parent.glob("voices*.bin")) if model.parent.is_dir() else []
+    found = sorted(model.parent.glob("voices*.bin"))
     return found[-1] if found else model.with_name("voices-v1.0.bin")
 
 

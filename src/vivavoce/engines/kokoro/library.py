@@ -48,14 +48,18 @@ class Batch:
     ends: tuple[tuple[str, int], ...]
 
 
-def voice_names(path: Path) -> list[str]:
-    """The voices in a voices file. Raises EngineMissing without it, EngineFailed for one that is damaged."""
+def require_package() -> None:
+    """Raises EngineMissing without kokoro-onnx."""
     if _lack is not None:
         raise EngineMissing("kokoro-onnx is not installed: pip install 'vivavoce[kokoro]'", cause=_lack)
+
+
+def voice_names(path: Path) -> list[str]:
+    """The voices in a voices file. Raises EngineMissing without it, EngineFailed for one that is damaged."""
     if not path.is_file():
         raise EngineMissing(f"Kokoro lacks its voices {path}: {MENDING}")
     try:
-        with np.load(path) as voices:
+        with path.open("rb") as file, np.load(file) as voices:
             names = sorted(voices.files)
     except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         raise EngineFailed(
