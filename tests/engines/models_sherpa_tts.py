@@ -28,16 +28,7 @@ def make_sherpa_vits(folder: Path, *, speakers: int = 1, lexicon: bool = True, *
     ``changed`` are keys of the metadata with other values, or None to leave them out.
     """
     tones = Tones(RATE, HOP)
-    flat = tones.constant("flat", np.array([-1], np.int64))
-    tokens = tones.node("Reshape", ["x", flat], "ids")
-    table = np.full(len(TOKENS), FRAMES, np.float32)
-    table[0], table[1:8] = 0.4, 2.4
-    length = tones.node("Gather", [tones.constant("table", table), tokens], "w")
-    frames = tones.node(
-        "Cast", [tones.node("Ceil", [tones.node("Mul", [length, "length_scale"], "ws")], "wc")], "w_int", to=7
-    )
-    samples = tones.sound(tokens, frames, _speaker(tones, speakers), list(_SILENT), len(TOKENS))
-    tones.node("Reshape", [samples, tones.constant("shape", np.array([1, 1, -1], np.int64))], "y")
+    _from_letters(tones, "y", _speaker(tones, speakers))
     inputs = [
         helper.make_tensor_value_info("x", TensorProto.INT64, ["N", "L"]),
         helper.make_tensor_value_info("x_length", TensorProto.INT64, ["N"]),
@@ -95,6 +86,65 @@ def make_sherpa_kokoro(folder: Path, *, lexicon: bool = True, **changed: str | N
     styles[1] = 1.5
     (folder / "voices.bin").write_bytes(styles.tobytes())
     return folder
+
+
+def make_sherpa_matcha(folder: Path, vocoder: dict[str, str] | None = None, **changed: str | None) -> Path:
+    """A Matcha voice: as above, and ``hifigan_v2.onnx``, which hands on the sound the other model makes."""
+    tones = Tones(RATE, HOP)
+    _from_letters(tones, "mel")
+    scales = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("noise_scale", "length_scale"))
+    inputs = [
+        helper.make_tensor_value_info("x", TensorProto.INT64, ["N", "L"]),
+        helper.make_tensor_value_info("x_length", TensorProto.INT64, ["N"]),
+        *scales,
+    ]
+    model = tones.model(inputs, [helper.make_tensor_value_info("mel", TensorProto.FLOAT, [1, 1, "T"])])
+    facts = {
+        "model_type": "matcha-tts",
+        "language": "English",
+        "n_speakers": "1",
+        "sample_rate": str(RATE),
+        "has_espeak": "1",
+        "use_eos_bos": "1",
+        "pad_id": "0",
+        "num_ode_steps": "3",
+        "version": "1",
+    }
+    _written(folder, model, facts | changed, TOKENS, True)
+    through = Tones(RATE, HOP)
+    through.node("Squeeze", ["mel", through.constant("axis", np.array([1], np.int64))], "audio")
+    second = through.model(
+        [helper.make_tensor_value_info("mel", TensorProto.FLOAT, [1, 1, "T"])],
+        [helper.make_tensor_value_info("audio", TensorProto.FLOAT, [1, "T"])],
+    )
+    for key, value in ({"model_type": "hifigan", "sample_rate": str(RATE)} if vocoder is None else vocoder).items():
+        second.metadata_props.add(key=key, value=value)
+    onnx.save(second, folder / "hifigan_v2.onnx")
+    return folder
+
+
+def make_sherpa_kitten(folder: Path) -> Path:
+    """A Kitten voice with two speakers, as the Kokoro one but with a single style vector each."""
+    make_sherpa_kokoro(folder, model_type="kitten-tts", style_dim="1,256")
+    styles = np.ones((2, 256), np.float32)
+    styles[1] = 1.5
+    (folder / "voices.bin").write_bytes(styles.tobytes())
+    return folder
+
+
+def _from_letters(tones: Tones, output: str, factor: str = "") -> None:
+    """Ids ``x`` and ``length_scale`` to sound of shape [1, 1, T]."""
+    flat = tones.constant("flat", np.array([-1], np.int64))
+    tokens = tones.node("Reshape", ["x", flat], "ids")
+    table = np.full(len(TOKENS), FRAMES, np.float32)
+    table[0], table[1:8] = 0.4, 2.4
+    length = tones.node("Gather", [tones.constant("table", table), tokens], "w")
+    frames = tones.node(
+        "Cast", [tones.node("Ceil", [tones.node("Mul", [length, "length_scale"], "ws")], "wc")], "w_int", to=7
+    )
+    factor = factor or tones.constant("factor", np.array(1.0, np.float32))
+    samples = tones.sound(tokens, frames, factor, list(_SILENT), len(TOKENS))
+    tones.node("Reshape", [samples, tones.constant("shape", np.array([1, 1, -1], np.int64))], output)
 
 
 def _speaker(tones: Tones, speakers: int) -> str:

@@ -13,7 +13,17 @@ import onnx
 import pytest
 
 from tests.conftest import ROOT
-from tests.engines.models_sherpa_tts import FRAMES, HOP, RATE, TOKENS, WORDS, make_sherpa_kokoro, make_sherpa_vits
+from tests.engines.models_sherpa_tts import (
+    FRAMES,
+    HOP,
+    RATE,
+    TOKENS,
+    WORDS,
+    make_sherpa_kitten,
+    make_sherpa_kokoro,
+    make_sherpa_matcha,
+    make_sherpa_vits,
+)
 from tests.engines.tones import heard, melody
 from tests.engines.voices import ODD_TEXTS, SILENT_TEXTS, assert_tiles, samples
 from tests.laws import laws
@@ -76,7 +86,7 @@ def test_it_is_a_synthesis_engine(tts: SherpaTts) -> None:
 
 def test_the_sound_is_the_letters_of_the_lexicon_in_order(say: Callable[..., list]) -> None:
     said = samples(say("good morning fox"))
-    letters = [letter for letter in "goodmorningfox"]
+    letters = "goodmorningfox"
     different = [letter for index, letter in enumerate(letters) if not index or letter != letters[index - 1]]
     assert [TOKENS[token] for token in melody(said, RATE, range(8, len(TOKENS)))] == different
     assert said.size == pytest.approx((len(letters) * (np.ceil(FRAMES) + 1) + 2 * 4) * HOP, abs=6 * HOP)
@@ -131,14 +141,31 @@ def test_speakers(tmp_path: Path) -> None:
         SherpaTts({"model": str(tmp_path / "many"), "voice": "nobody"})
 
 
-def test_a_kokoro_voice_with_a_lexicon(tmp_path: Path) -> None:
-    engine = SherpaTts({"model": str(make_sherpa_kokoro(tmp_path / "kokoro"))})
-    assert engine.folder.family == "kokoro"
+@pytest.mark.parametrize(("make", "family"), [(make_sherpa_kokoro, "kokoro"), (make_sherpa_kitten, "kitten")])
+def test_voices_with_styles(tmp_path: Path, make: Callable[[Path], Path], family: str) -> None:
+    engine = SherpaTts({"model": str(make(tmp_path / "styled"))})
+    assert engine.folder.family == family
     assert engine.capabilities.languages == ("en", "en-us")
     said = samples(list(engine.open(SynthesisOptions(voice="low")).speak("good fox")))
     assert [TOKENS[token] for token in melody(said, RATE, range(8, len(TOKENS)))] == ["g", "o", "d", "f", "o", "x"]
-    high = samples(list(engine.open(SynthesisOptions(voice="kokoro#high")).speak("good fox")))
+    high = samples(list(engine.open(SynthesisOptions(voice="styled#high")).speak("good fox")))
     assert np.median(heard(high, RATE)) == pytest.approx(1.5 * np.median(heard(said, RATE)), rel=0.03)
+
+
+def test_a_matcha_voice(tmp_path: Path) -> None:
+    engine = SherpaTts({"model": str(make_sherpa_matcha(tmp_path / "matcha"))})
+    assert engine.folder.family == "matcha"
+    said = samples(list(engine.open(SynthesisOptions()).speak("good fox")))
+    assert [TOKENS[token] for token in melody(said, RATE, range(8, len(TOKENS)))] == ["g", "o", "d", "f", "o", "x"]
+
+
+@pytest.mark.parametrize(
+    ("vocoder", "complaint"),
+    [({"sample_rate": "16000"}, "model_type"), ({"model_type": "hifigan"}, "22050 Hz"), ({"model_type": "other"}, "other")],
+)
+def test_a_vocoder_that_would_crash_the_library(tmp_path: Path, vocoder: dict[str, str], complaint: str) -> None:
+    with pytest.raises(EngineFailed, match=rf"hifigan_v2\.onnx.*{complaint}"):
+        SherpaTts({"model": str(make_sherpa_matcha(tmp_path / "matcha", vocoder))})
 
 
 def test_a_piper_voice_with_a_lexicon(tmp_path: Path) -> None:
@@ -248,7 +275,8 @@ def test_missing_files(tmp_path: Path) -> None:
     (kokoro / "voices.bin").unlink()
     with pytest.raises(EngineMissing, match=r"voices\.bin"):
         SherpaTts({"model": str(kokoro)})
-    matcha = make_sherpa_vits(tmp_path / "matcha", model_type="matcha-tts")
+    matcha = make_sherpa_matcha(tmp_path / "matcha")
+    (matcha / "hifigan_v2.onnx").unlink()
     with pytest.raises(EngineMissing, match="vocoder"):
         SherpaTts({"model": str(matcha)})
 
@@ -276,6 +304,12 @@ def test_metadata_that_would_end_the_process(tmp_path: Path, changed: dict[str, 
     with pytest.raises(EngineFailed, match=complaint) as caught:
         SherpaTts({"model": str(make_sherpa_vits(tmp_path / "voice", **changed))})
     assert "model.onnx" in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["use_eos_bos", "pad_id"])
+def test_metadata_of_matcha_that_would_end_the_process(tmp_path: Path, key: str) -> None:
+    with pytest.raises(EngineFailed, match=key):
+        SherpaTts({"model": str(make_sherpa_matcha(tmp_path / "voice", **{key: None}))})
 
 
 @pytest.mark.parametrize("shape", ["510,1", "510,2,256", "1,1,256", "a,b,c"])

@@ -16,12 +16,15 @@ Family = Literal["vits", "matcha", "kokoro", "kitten"]
 MENDING = "vivavoce models pull NAME (`vivavoce models` lists the voices)"
 _REQUIRED: Mapping[Family, tuple[str, ...]] = {
     "vits": ("sample_rate", "n_speakers", "language", "comment"),
-    "matcha": ("sample_rate", "n_speakers"),
+    "matcha": ("sample_rate", "n_speakers", "use_eos_bos", "pad_id"),
     "kokoro": ("sample_rate", "n_speakers", "has_espeak", "style_dim"),
     "kitten": ("sample_rate", "n_speakers", "has_espeak", "style_dim", "model_type"),
 }
 """Metadata without which sherpa-onnx 2.0 ends its process."""
 _VOCODERS = ("hifigan", "vocos", "hifi-gan")
+_VOCODER_KINDS = ("hifigan", "vocos", "matcha-tts vocos")
+_VOCODER_RATE = 22_050
+"""Of a vocoder that does not tell."""
 _TAG = re.compile(r"(?:^|[-_])([a-z]{2})(?:[_-]([A-Za-z]{2}))?(?=[-_]|$)")
 _NAMES = {
     "english": "en",
@@ -74,13 +77,14 @@ def look(path: Path, language: str = "") -> Folder:
         raise _unusable(model, f"its metadata lacks {', '.join(lacking)}")
     if family == "kitten" and facts["model_type"] != "kitten-tts":
         raise _unusable(model, f"its model_type is {facts['model_type']!r}, not 'kitten-tts'")
-    if vocoder is not None:
-        metadata(vocoder, MENDING)
     tag = _language(language, place.name, facts)
     lexicon = _lexicon(place, tag)
     if not lexicon and facts.get("frontend") != "characters":
         raise _voiceless(place)
+    rate = _number(model, facts, "sample_rate", range(8_000, 48_001))
     count = _number(model, facts, "n_speakers", range(1, 10_000))
+    if family == "matcha" and vocoder is not None:
+        _check_vocoder(vocoder, rate)
     if family in ("kokoro", "kitten"):
         _check_voices(_there(place / "voices.bin"), model, facts, count, 3 if family == "kokoro" else 2)
     return Folder(
@@ -89,10 +93,10 @@ def look(path: Path, language: str = "") -> Folder:
         model=model,
         tokens=tokens,
         language=tag,
-        rate=_number(model, facts, "sample_rate", range(8_000, 48_001)),
+        rate=rate,
         speakers=_speakers(facts, count),
         lexicon=lexicon,
-        vocoder=str(vocoder or ""),
+        vocoder=str(vocoder or "") if family == "matcha" else "",
         voices=str(place / "voices.bin") if family in ("kokoro", "kitten") else "",
         rule_fsts=_joined(place, "*.fst"),
         rule_fars=_joined(place, "*.far"),
@@ -144,9 +148,20 @@ def _family(place: Path, facts: Mapping[str, str], vocoder: Path | None) -> Fami
 def _voiceless(place: Path) -> EngineMissing:
     return EngineMissing(
         f"{place.name} reads phonemes, and sherpa-onnx 2 no longer makes them: it lacks {place / 'lexicon.txt'} (a word "
-        "and its phonemes in a line). Pull a voice that brings a lexicon (vivavoce models pull NAME), or speak with the engine "
-        "piper or kokoro, which read with espeak-ng"
+        "and its phonemes in a line). Pull a voice that brings one (vivavoce models pull NAME), or use the engine piper or "
+        "kokoro: they read with espeak-ng"
     )
+
+
+def _check_vocoder(vocoder: Path, rate: int) -> None:
+    """sherpa-onnx crashes with one it does not know, and ends its process where the rates differ."""
+    facts = metadata(vocoder, MENDING)
+    kind = facts.get("model_type", "")
+    if kind not in _VOCODER_KINDS:
+        raise _unusable(vocoder, f"its model_type is {kind!r}, not one of {', '.join(_VOCODER_KINDS)}")
+    own = facts.get("sample_rate", str(_VOCODER_RATE))
+    if own != str(rate):
+        raise _unusable(vocoder, f"it makes {own} Hz, the voice needs {rate} Hz (such as vocos-16khz-univ.onnx for 16000)")
 
 
 def _check_voices(voices: Path, model: Path, facts: Mapping[str, str], count: int, dimensions: int) -> None:
