@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from tests.conftest import ROOT
@@ -24,6 +25,7 @@ from vivavoce.contracts.engines import SynthesisEngine
 from vivavoce.contracts.errors import EngineFailed, EngineMissing, UnknownName, VivavoceError
 from vivavoce.contracts.speech import SynthesisOptions
 from vivavoce.engines.piper import Piper
+from vivavoce.engines.piper.model_file import with_durations
 from vivavoce.engines.piper.phonemes import EspeakPhonemes
 from vivavoce.engines.piper.voice_file import read
 from vivavoce.workers.options import EngineOptions, WorkerOptions
@@ -147,6 +149,43 @@ def test_words_are_found_although_some_are_spoken_as_one_or_as_several(tts: Pipe
     found = [text[:until] for clause in clauses for _, until in clause.words]
     assert all(clause.exact for clause in clauses)
     assert [end for end in ends if end not in found] == []
+
+
+def test_arabic_gets_its_vowels(tmp_path: Path) -> None:
+    engine = Piper({"model": str(make_piper(tmp_path, "ar_JO-tones-low", espeak="ar"))})
+    voice = engine._files["ar_JO-tones-low"]
+    text = "مرحبا بالعالم"
+    [phonemes] = EspeakPhonemes().phonemes(text, voice)
+    from piper.phonemize_espeak import EspeakPhonemizer
+
+    [bare] = EspeakPhonemizer().phonemize("ar", text)
+    assert sum(phonemes.count(vowel) for vowel in "aiu") > sum(bare.count(vowel) for vowel in "aiu")
+    assert_tiles(list(engine.open(SynthesisOptions(language="ar")).speak(text)), text)
+
+
+def test_a_voice_whose_phonemes_are_characters(tmp_path: Path) -> None:
+    model = make_piper(tmp_path)
+    path = Path(f"{model}.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"phoneme_type": "text"}))
+    said = samples(list(Piper({"model": str(model)}).open(SynthesisOptions()).speak("fad")))
+    assert melody(said, RATE, [ids[0] for ids in IDS.values()]) == [IDS[name][0] for name in "fad"]
+
+
+def test_durations_are_asked_for_without_changing_what_is_said(tmp_path: Path) -> None:
+    """The bytes with one more output are the same model to the ONNX library, and what is no model stays as it is."""
+    plain = make_piper(tmp_path).read_bytes()
+    asked = onnx.load_from_string(with_durations(plain))
+    assert [output.name for output in asked.graph.output] == ["output", "w_ceil"]
+    assert asked.graph.node == onnx.load_from_string(plain).graph.node
+    assert with_durations(with_durations(plain)) == with_durations(plain)
+    none = make_piper(tmp_path, durations=False).read_bytes()
+    assert with_durations(none) == none
+    chance = random.Random(3)
+    for _ in range(200):
+        noise = chance.randbytes(chance.randrange(60))
+        assert with_durations(noise) == noise
+        cut = plain[: chance.randrange(len(plain))]
+        assert with_durations(cut).startswith(cut)
 
 
 def test_a_voice_without_durations_estimates(say: Callable[..., list]) -> None:

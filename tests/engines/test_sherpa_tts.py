@@ -168,6 +168,13 @@ def test_a_vocoder_that_would_crash_the_library(tmp_path: Path, vocoder: dict[st
         SherpaTts({"model": str(make_sherpa_matcha(tmp_path / "matcha", vocoder))})
 
 
+def test_a_vocoder_that_does_not_tell_its_rate(tmp_path: Path) -> None:
+    voice = make_sherpa_matcha(tmp_path / "matcha", {"model_type": "hifigan"}, sample_rate="22050")
+    engine = SherpaTts({"model": str(voice)})
+    assert engine.open(SynthesisOptions()).format.rate == 22_050
+    assert samples(list(engine.open(SynthesisOptions()).speak("good fox"))).any()
+
+
 def test_a_piper_voice_with_a_lexicon(tmp_path: Path) -> None:
     from tests.engines.models_piper import IDS, make_piper
 

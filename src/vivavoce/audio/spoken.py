@@ -118,5 +118,6 @@ class SpokenStream:
 
 def to_pcm(samples: Samples) -> bytes:
     """Mono floats, -1 to 1, as s16le; what lies outside is limited, what is not a number is silence."""
-    narrow: NDArray[np.int16] = np.clip(np.rint(np.nan_to_num(samples) * 32_767.0), -32_768, 32_767).astype("<i2")
+    limited = np.nan_to_num(np.clip(samples, -1.0, 1.0))
+    narrow: NDArray[np.int16] = np.rint(limited * 32_767.0).astype("<i2")
     return narrow.tobytes()

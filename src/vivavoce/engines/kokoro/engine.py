@@ -81,7 +81,6 @@ class Kokoro:
         self._capabilities = Capabilities(
             name="kokoro",
             languages=tuple(sorted(languages | {tag.partition("-")[0] for tag in languages})),
-            word_times=True,
             sample_rate=RATE,
             voices=voices,
             concurrency=2,
@@ -90,7 +89,7 @@ class Kokoro:
 
     @property
     def capabilities(self) -> Capabilities:
-        """``word_times``: with a model that tells its durations; the ones published first do not."""
+        """No word times are promised: the models published first tell no durations. Where one does, spans are exact."""
         return self._capabilities
 
     def open(self, options: SynthesisOptions) -> KokoroSynthesis:

@@ -111,7 +111,7 @@ class Model:
             )
         except _FAULTS as error:
             raise EngineFailed(f"Kokoro failed with the voice {voice}: {error}", cause=error) from error
-        clean: Floats = np.nan_to_num(np.asarray(samples, np.float32).reshape(-1))
+        clean: Floats = np.nan_to_num(np.asarray(samples, np.float32).reshape(-1), posinf=1.0, neginf=-1.0)
         return Batch(clean, tuple((time.phoneme, round(time.end * RATE)) for time in times))
 
     def _style(self, voice: str) -> Any:

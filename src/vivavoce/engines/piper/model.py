@@ -78,7 +78,7 @@ class Model:
             audio, *rest = self._session.run(self._outputs, feeds)
         except _FAULTS as error:
             raise EngineFailed(f"the Piper voice {voice.stem} failed: {error}", cause=error) from error
-        samples: Floats = np.nan_to_num(np.asarray(audio, np.float32).reshape(-1))
+        samples: Floats = np.nan_to_num(np.asarray(audio, np.float32).reshape(-1), posinf=1.0, neginf=-1.0)
         return Utterance(self._levelled(samples), self._durations(rest, len(ids), samples.size))
 
     def _durations(self, rest: list[Any], count: int, total: int) -> NDArray[np.int64] | None:

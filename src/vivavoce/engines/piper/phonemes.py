@@ -16,6 +16,7 @@ from vivavoce.engines.piper.voice_file import BEGIN, END, PAD, VoiceFile
 
 try:
     from piper.phonemize_espeak import EspeakPhonemizer
+    from piper.tashkeel import TashkeelDiacritizer
 
     _lack: ImportError | None = None
 except ImportError as error:
@@ -40,11 +41,16 @@ class EspeakPhonemes:
         if _lack is not None:
             raise EngineMissing("piper-tts is not installed: pip install 'vivavoce[piper]'", cause=_lack)
         self._espeak: Any = EspeakPhonemizer()
+        self._vowels: Any = None
+        """Writes the short vowels Arabic leaves out, which espeak-ng needs; 5 MB, loaded for the first Arabic text."""
 
     def phonemes(self, text: str, voice: VoiceFile) -> list[Phonemes]:
         """Characters themselves for a voice of the kind "text"."""
         if voice.kind == "text":
             return [list(unicodedata.normalize("NFD", text))]
+        if voice.espeak_voice == "ar":
+            self._vowels = self._vowels or TashkeelDiacritizer()
+            text = self._vowels(text)
         try:
             found: list[Phonemes] = self._espeak.phonemize(voice.espeak_voice, text, set(voice.clusters) or None)
         except (RuntimeError, ValueError) as error:
