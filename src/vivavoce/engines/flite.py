@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from vivavoce.contracts.audio import AudioFormat
 from vivavoce.contracts.errors import EngineFailed, EngineMissing, UnknownName
 from vivavoce.contracts.speech import Capabilities, SynthesisOptions, Voice
-from vivavoce.text.pauses import bounded_pieces, pause_after
+from vivavoce.text.pauses import opening_pieces, pause_after
 
 _MENDING = "flite is not installed: apt-get install libflite1"
 _VOICES = (
@@ -192,7 +192,7 @@ class FliteSynthesis:
         """
         told = 0
         first = True
-        for offset, piece in _pieces(text):
+        for offset, piece in opening_pieces(text, _FIRST_PIECE, _PIECE):
             samples = self._trim(self._library.speak(self._voice, self._speed, _ascii(piece)))
             if not samples.size:
                 continue
@@ -216,17 +216,6 @@ class FliteSynthesis:
 
     def close(self) -> None:
         """Nothing is held between calls."""
-
-
-def _pieces(text: str) -> Iterator[tuple[int, str]]:
-    """Clauses of bounded length, the first one shorter so that it is soon heard."""
-    if len(text) <= _PIECE // 2:
-        yield from bounded_pieces(text, _PIECE)
-        return
-    _, head = next(bounded_pieces(text, _FIRST_PIECE))
-    yield 0, head
-    for offset, piece in bounded_pieces(text[len(head) :], _PIECE):
-        yield len(head) + offset, piece
 
 
 def _ascii(text: str) -> str:

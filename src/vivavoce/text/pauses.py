@@ -49,6 +49,33 @@ def bounded_pieces(text: str, limit: int) -> Iterator[tuple[int, str]]:
         yield offset, text[offset:]
 
 
+def opening_pieces(text: str, first: int, limit: int) -> Iterator[tuple[int, str]]:
+    """Like ``bounded_pieces``, but the first piece of a longer text has at most ``first`` characters: it is soon heard."""
+    if len(text) <= limit // 2:
+        yield from bounded_pieces(text, limit)
+        return
+    _, head = next(bounded_pieces(text, first))
+    yield 0, head
+    for offset, piece in bounded_pieces(text[len(head) :], limit):
+        yield len(head) + offset, piece
+
+
+def growing_pieces(text: str, first: int, limit: int, growth: float) -> Iterator[tuple[int, str]]:
+    """Like ``opening_pieces``, each piece at most ``growth`` times as long as the one before, up to ``limit``.
+
+    For a voice that takes 1 / ``growth`` of the time its speech takes: while a piece is heard, the next one is made.
+    """
+    if len(text) <= limit // 2:
+        yield from bounded_pieces(text, limit)
+        return
+    offset, size = 0, first
+    while offset < len(text):
+        _, piece = next(bounded_pieces(text[offset : offset + size + 1], size))
+        yield offset, piece
+        offset += len(piece)
+        size = min(limit, max(first, int(len(piece) * growth)))
+
+
 def _cut(window: str, limit: int) -> int:
     fallback = limit
     for pattern in _BREAKS:

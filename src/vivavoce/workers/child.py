@@ -77,6 +77,8 @@ def _built_in(kind: str, name: str) -> MakeEngine | None:
             from vivavoce.engines.flite import Flite
 
             return Flite
+        case "tts", _:
+            return _text_to_speech(name)
         case "vad", "silero":
             from vivavoce.engines.silero import Silero
 
@@ -93,6 +95,31 @@ def _built_in(kind: str, name: str) -> MakeEngine | None:
             from vivavoce.engines.commands import CommandAgent
 
             return CommandAgent
+    return None
+
+
+def _text_to_speech(name: str) -> MakeEngine | None:
+    match name:
+        case "espeak":
+            from vivavoce.engines.espeak import Espeak
+
+            return Espeak
+        case "flite":
+            from vivavoce.engines.flite import Flite
+
+            return Flite
+        case "piper":
+            from vivavoce.engines.piper import Piper
+
+            return Piper
+        case "kokoro":
+            from vivavoce.engines.kokoro import Kokoro
+
+            return Kokoro
+        case "sherpa-tts":
+            from vivavoce.engines.sherpa_tts import SherpaTts
+
+            return SherpaTts
     return None
 
 

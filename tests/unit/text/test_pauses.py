@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vivavoce.text.pauses import bounded_pieces, pause_after
+from vivavoce.text.pauses import bounded_pieces, growing_pieces, opening_pieces, pause_after
 
 
 @given(st.text(alphabet="ab ,.!?\n。，", max_size=200), st.integers(1, 50))
@@ -52,3 +54,28 @@ def test_the_pause_grows_with_the_mark(text: str, order: int) -> None:
     levels = [0.0, pause_after(","), pause_after(";"), pause_after(".")]
     assert levels == sorted(set(levels))
     assert pause_after(text) == levels[order]
+
+
+@given(st.text(max_size=400), st.integers(4, 30), st.integers(30, 100))
+def test_opening_pieces_are_the_text_and_begin_short(text: str, first: int, limit: int) -> None:
+    pieces = list(opening_pieces(text, first, limit))
+    assert "".join(piece for _, piece in pieces) == text
+    assert [offset for offset, _ in pieces] == [
+        sum(len(piece) for _, piece in pieces[:index]) for index in range(len(pieces))
+    ]
+    assert all(0 < len(piece) <= limit for _, piece in pieces)
+    assert len(text) <= limit // 2 or len(pieces[0][1]) <= first
+
+
+@given(st.text(max_size=400), st.integers(4, 30), st.integers(30, 100), st.floats(1.1, 3.0))
+def test_growing_pieces_grow_no_faster_than_they_may(text: str, first: int, limit: int, growth: float) -> None:
+    pieces = list(growing_pieces(text, first, limit, growth))
+    assert "".join(piece for _, piece in pieces) == text
+    assert [offset for offset, _ in pieces] == [
+        sum(len(piece) for _, piece in pieces[:index]) for index in range(len(pieces))
+    ]
+    assert all(0 < len(piece) <= limit for _, piece in pieces)
+    if len(text) > limit // 2:
+        sizes = [first / growth, *(len(piece) for _, piece in pieces)]
+        for before, size in itertools.pairwise(sizes):
+            assert size <= max(first, before * growth) + 1
