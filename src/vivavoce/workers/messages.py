@@ -52,7 +52,8 @@ def capabilities_from_json(value: Json) -> Capabilities:
     try:
         voices = tuple(Voice(**voice) for voice in value.pop("voices", ()))
         languages = tuple(value.pop("languages", ()))
-        return Capabilities(voices=voices, languages=languages, **value)
+        words = tuple(value.pop("words", ()))
+        return Capabilities(voices=voices, languages=languages, words=words, **value)
     except TypeError as error:
         raise ProtocolViolation("these are no capabilities", cause=error) from error
 
