@@ -6,9 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.laws import laws
+from tests.laws import laws, waking
 from vivavoce.contracts.audio import HEARING
-from vivavoce.contracts.ports import LanguageModel, SpeechToText, TextToSpeech, TurnDetector, VoiceActivityDetector
+from vivavoce.contracts.ports import (
+    LanguageModel,
+    SpeechToText,
+    TextToSpeech,
+    TurnDetector,
+    VoiceActivityDetector,
+    WakeWordDetector,
+)
 from vivavoce.contracts.speech import Delta, ToolCall
 from vivavoce.testing.ports import (
     EnergyVoiceActivityDetector,
@@ -16,6 +23,7 @@ from vivavoce.testing.ports import (
     ScriptedSpeechToText,
     ScriptedTextToSpeech,
     ScriptedTurnDetector,
+    ScriptedWakeWordDetector,
     open_port,
 )
 
@@ -109,3 +117,19 @@ async def test_ports_that_come_by_the_entry_point(kind: str) -> None:
     settings = {"texts": ["what time is it"]} if kind == "stt" else {}
     for law in kept[kind]:
         await law(open_port(kind, "fake", settings))
+
+
+@pytest.mark.parametrize("law", waking.WAKE_WORDS, ids=laws.name)
+@pytest.mark.parametrize("latency", [0.0, 0.015])
+async def test_wake_words(latency: float, law: waking.Law) -> None:
+    port = ScriptedWakeWordDetector(latency=latency)
+    assert isinstance(port, WakeWordDetector)
+    await law(port, "hey_you", laws.tone(0.4))
+    assert port.tally.live == 0
+
+
+@pytest.mark.parametrize("law", waking.WAKE_WORDS, ids=laws.name)
+async def test_wake_words_that_come_by_the_entry_point(law: waking.Law) -> None:
+    port = open_port("wake", "fake", {"words": ["hallo"]})
+    assert isinstance(port, WakeWordDetector)
+    await law(port, "hallo", laws.tone(0.4))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.laws import laws
+from tests.laws import laws, waking
 from vivavoce.flow.clock import SystemClock
 from vivavoce.workers.options import EngineOptions, WorkerOptions
 from vivavoce.workers.pool import WorkerPool
@@ -18,6 +18,7 @@ ENGINES = (
     EngineOptions("llm", "test/agent"),
     EngineOptions("turn", "test/turn"),
     EngineOptions("vad", "test/energy"),
+    EngineOptions("wake", "test/wake"),
 )
 GROUP = WorkerOptions("all", ENGINES)
 
@@ -60,3 +61,8 @@ async def test_voice_activity(law: laws.Law) -> None:
 @pytest.mark.parametrize("law", laws.TURN_DETECTOR, ids=laws.name)
 async def test_turn_detector(law: laws.Law) -> None:
     await keep(law, "turn_detector", "test/turn")
+
+
+@pytest.mark.parametrize("law", waking.WAKE_WORDS, ids=laws.name)
+async def test_wake_words(law: waking.Law) -> None:
+    await keep(lambda port: law(port, "hey_you", laws.tone(0.4)), "wake_words", "test/wake")

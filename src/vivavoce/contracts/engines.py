@@ -21,6 +21,7 @@ from vivavoce.contracts.speech import (
     Tool,
     Transcript,
     TranscriptionOptions,
+    WakeWord,
 )
 
 
@@ -166,5 +167,30 @@ class TurnEngine(Protocol):
 
     def score(self, pcm: bytes) -> float:
         """Probability that the speaker is done; up to 8 s of HEARING PCM ending at a pause."""
+
+    def close(self) -> None: ...
+
+
+class WakeWordStream(Protocol):
+    """One stream that is listened to for a few words."""
+
+    def send(self, pcm: bytes) -> Sequence[WakeWord]:
+        """Feed audio of any even length; the words recognised in it. Positions count from the start or the last reset."""
+
+    def reset(self) -> None:
+        """Forget what was heard; positions begin at 0 again."""
+
+    def close(self) -> None:
+        """Give everything back. Idempotent."""
+
+
+class WakeWordEngine(Protocol):
+    """Recognises a few words in running audio. ``Capabilities.words`` are those it has."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def open(self, words: Sequence[str]) -> WakeWordStream:
+        """Listen for ``words``, or for all it has where there are none. Raises UnknownName."""
 
     def close(self) -> None: ...

@@ -24,6 +24,7 @@ from vivavoce.contracts.speech import (
     Transcript,
     TranscriptionOptions,
     TurnScore,
+    WakeWord,
 )
 
 
@@ -129,6 +130,36 @@ class TurnDetector(Protocol):
 
     async def score(self, pcm: bytes) -> TurnScore:
         """Score up to 8 s of HEARING PCM that ends at a pause."""
+
+
+class WakeWordListening(Protocol):
+    """Wake word detection of one session's stream."""
+
+    def send(self, chunk: AudioChunk) -> None:
+        """Hand over audio of any length (HEARING) without waiting; words come through the callback given to ``open``."""
+
+    def reset(self) -> None:
+        """Forget the past of the stream."""
+
+    def close(self) -> None:
+        """End the stream; no callback follows."""
+
+
+@runtime_checkable
+class WakeWordDetector(Protocol):
+    """Listens for a few words and for nothing else. A plain callback, like voice activity."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def open(
+        self, words: Sequence[str], on_wake: Callable[[WakeWord], None], on_error: Callable[[Exception], None]
+    ) -> WakeWordListening:
+        """Begin a stream that listens for ``words`` (none: all there are).
+
+        Raises UnknownName for a word nobody knows, at once or through ``on_error``, which is called once if the detector is
+        lost; the caller may open another.
+        """
 
 
 class AudioSource(Protocol):

@@ -99,6 +99,13 @@ class SpeechProbability(NamedTuple):
     level: float
 
 
+class WakeWord(NamedTuple):
+    """A wake word that was recognised; ``at`` is the sample (HEARING) at which it ended, as well as the engine can tell."""
+
+    word: str
+    at: int
+
+
 @dataclass(frozen=True, slots=True)
 class TurnScore:
     """How likely it is, by sound alone, that the speaker is done: 0–1."""
@@ -124,7 +131,7 @@ class Capabilities:
     discarded work costs money. ``sample_rate`` is the engine's own. ``concurrency`` is how many jobs run side by side.
     ``final_latency`` is the typical time in seconds from the end of an utterance to its final transcript. ``grammar``
     names the closed set of sentences a language model is limited to, or a recogniser can be asked to expect. ``tasks`` of a
-    recogniser, beyond transcribing: ``translate`` (into English).
+    recogniser, beyond transcribing: ``translate`` (into English). ``words`` are the wake words it knows.
     """
 
     name: str
@@ -140,6 +147,7 @@ class Capabilities:
     grammar: str = ""
     licence: str = ""
     tasks: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

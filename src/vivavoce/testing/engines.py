@@ -1,8 +1,9 @@
 """Scripted engines that run in real worker processes: they echo, beep, crash, hang, leak and dawdle on demand.
 
 They enter by the entry-point group ``vivavoce.engines`` as ``test/echo``, ``test/tone``, ``test/agent``, ``test/energy``,
-``test/turn`` and ``test/missing`` (``test/batch`` is next door, in ``batching``). Demands are made by settings
-(``load_seconds``, ``crash_on_load``) or by what a job is given: the vocabulary of a transcription, a word of a text.
+``test/turn``, ``test/wake`` and ``test/missing`` (``test/batch`` is next door, in ``batching``). Demands are made by settings
+(``load_seconds``, ``crash_on_load``) or by what a job is given: the vocabulary of a transcription, a word of a text, a wake
+word.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from vivavoce.contracts.speech import (
     Transcript,
     TranscriptionOptions,
     Voice,
+    WakeWord,
 )
+from vivavoce.testing.waking import SoundIsAWord
 
 _hoard: list[bytes] = []
 
@@ -251,6 +254,41 @@ class Turn(_Engine):
         if level == 31_337:
             os._exit(7)
         return level / 32_768
+
+
+class Wake(_Engine):
+    """Takes any sound of 0.3 s for the first of its words; the words ``crash``, ``fail`` and ``hang`` are obeyed, too."""
+
+    capabilities = Capabilities("test/wake", licence="Apache-2.0", words=("computer", "hey_you", "crash", "fail", "hang"))
+
+    def open(self, words: Sequence[str]) -> WakeStream:
+        """Knows its words only."""
+        for word in words:
+            if word not in self.capabilities.words:
+                raise UnknownName(f"no wake word {word!r}", code="unknown_wake_word")
+        return WakeStream(words[0] if words else self.capabilities.words[0])
+
+
+class WakeStream:
+    """One stream."""
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+        self._ear = SoundIsAWord()
+
+    def send(self, pcm: bytes) -> list[WakeWord]:
+        """The word, where it ended."""
+        found = self._ear.send(pcm)
+        if found:
+            obey([self._word])
+        return [WakeWord(self._word, at) for at in found]
+
+    def reset(self) -> None:
+        """Begin again."""
+        self._ear = SoundIsAWord()
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class Missing(_Engine):

@@ -13,6 +13,7 @@ from vivavoce.contracts.speech import Message
 from vivavoce.testing.hearing import EnergyVoiceActivityDetector, ScriptedSpeechToText, ScriptedTurnDetector
 from vivavoce.testing.scripts import Tally
 from vivavoce.testing.speaking import VOICES, ScriptedLanguageModel, ScriptedStream, ScriptedTextToSpeech, tone_pcm
+from vivavoce.testing.waking import ScriptedWakeWordDetector
 
 __all__ = [
     "VOICES",
@@ -22,6 +23,7 @@ __all__ = [
     "ScriptedStream",
     "ScriptedTextToSpeech",
     "ScriptedTurnDetector",
+    "ScriptedWakeWordDetector",
     "Tally",
     "echo",
     "open_port",
@@ -29,7 +31,12 @@ __all__ = [
 ]
 
 Port = (
-    ScriptedSpeechToText | ScriptedLanguageModel | ScriptedTextToSpeech | EnergyVoiceActivityDetector | ScriptedTurnDetector
+    ScriptedSpeechToText
+    | ScriptedLanguageModel
+    | ScriptedTextToSpeech
+    | EnergyVoiceActivityDetector
+    | ScriptedTurnDetector
+    | ScriptedWakeWordDetector
 )
 
 _QUESTIONS = ("What time is it?", "Tell me something about the sea.", "Thank you, that is all.")
@@ -42,7 +49,7 @@ def echo(messages: Sequence[Message]) -> str:
 
 
 def open_port(kind: str, name: str = "scripted", settings: Mapping[str, Any] | None = None) -> Port:
-    """A scripted port of ``kind`` stt, llm, tts, vad or turn.
+    """A scripted port of ``kind`` stt, llm, tts, vad, turn or wake.
 
     ``settings`` are the port's script and knobs as configuration can say them: numbers, texts, and ``fail`` as a code of the
     error tree. Raises UnknownName for a kind, ConfigurationError for a setting it has not or of a wrong type.
@@ -108,7 +115,7 @@ def _failure(key: str, value: object) -> VivavoceError:
 
 _Check = Callable[[str, object], object]
 
-_SCRIPTS = ("texts", "replies", "score")
+_SCRIPTS = ("texts", "replies", "score", "words")
 """Settings given to the constructor; the others are attributes of the port."""
 
 _KINDS: dict[str, tuple[Callable[..., Port], dict[str, _Check]]] = {
@@ -143,5 +150,9 @@ _KINDS: dict[str, tuple[Callable[..., Port], dict[str, _Check]]] = {
         },
     ),
     "vad": (EnergyVoiceActivityDetector, {"threshold_dbfs": _level, "latency": _seconds, "fail": _failure}),
+    "wake": (
+        lambda words=("computer", "hey_you"), **rest: ScriptedWakeWordDetector(words, **rest),
+        {"words": _texts, "latency": _seconds, "fail": _failure},
+    ),
     "turn": (ScriptedTurnDetector, {"score": _probability, "latency": _seconds, "fail": _failure}),
 }

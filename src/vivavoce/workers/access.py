@@ -26,9 +26,13 @@ class EngineAccess:
         """As the engine told when it was last loaded. Before the first load all that is known is its name."""
         return self.group.capabilities(self.engine) or Capabilities(self.engine[1])
 
-    def open(self, consumer: Consumer, opening: Json) -> Job:
-        """A new job for this engine, not yet submitted. Raises ProtocolViolation if the opening is too large."""
-        return Job(self.engine, opening, consumer, self._clock, self.group.options.job_deadline)
+    def open(self, consumer: Consumer, opening: Json, deadline: float | None = None) -> Job:
+        """A new job for this engine, not yet submitted; ``deadline`` in place of the group's.
+
+        Raises ProtocolViolation if the opening is too large.
+        """
+        seconds = self.group.options.job_deadline if deadline is None else deadline
+        return Job(self.engine, opening, consumer, self._clock, seconds)
 
 
 def end_queue(queue: BoundedQueue[Any], error: VivavoceError | None) -> None:

@@ -91,6 +91,14 @@ def _built_in(kind: str, name: str) -> MakeEngine | None:
             from vivavoce.engines.smart_turn import SmartTurn
 
             return SmartTurn
+        case "wake", "micro_wakeword":
+            from vivavoce.engines.micro_wakeword import MicroWakeWords
+
+            return MicroWakeWords
+        case "stt", "spelling":
+            from vivavoce.engines.spelling import Spelling
+
+            return Spelling
         case "llm", "commands":
             from vivavoce.engines.commands import CommandAgent
 

@@ -27,6 +27,7 @@ from vivavoce.workers.child_jobs import (
     ending,
 )
 from vivavoce.workers.child_voice import VoiceBoard
+from vivavoce.workers.child_wake import WakeJob
 from vivavoce.workers.messages import Json, error_to_json
 from vivavoce.workers.wire import VERSION, Decoder, Frame, Kind, pack_json, read_json
 
@@ -165,7 +166,7 @@ class ChildLoop:
             self._greet(read_json(payload))
         elif kind == Kind.VOICE and self._voice is not None:
             self._voice.receive(payload)
-        elif kind == Kind.RESET and self._voice is not None:
+        elif kind == Kind.RESET and self._voice is not None and number in self._voice:
             self._voice.reset(number)
         elif number:
             self._handle_job(frame)
@@ -232,6 +233,8 @@ class ChildLoop:
                 return SynthesisJob(number, engine, opening, self._send, self._resampler)
             case "llm":
                 return LanguageJob(number, engine, opening, self._send)
+            case "wake":
+                return WakeJob(number, engine, opening, self._send)
         return TurnJob(number, engine, self._send)
 
     def _cancel(self, number: int) -> None:

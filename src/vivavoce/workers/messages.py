@@ -51,8 +51,8 @@ def capabilities_from_json(value: Json) -> Capabilities:
     """Raises ProtocolViolation. (``asdict`` is the other direction.)"""
     try:
         voices = tuple(Voice(**voice) for voice in value.pop("voices", ()))
-        languages, tasks = (tuple(value.pop(name, ())) for name in ("languages", "tasks"))
-        return Capabilities(voices=voices, languages=languages, tasks=tasks, **value)
+        languages, tasks, words = (tuple(value.pop(name, ())) for name in ("languages", "tasks", "words"))
+        return Capabilities(voices=voices, languages=languages, tasks=tasks, words=words, **value)
     except TypeError as error:
         raise ProtocolViolation("these are no capabilities", cause=error) from error
 

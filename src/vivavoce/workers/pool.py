@@ -13,6 +13,7 @@ from vivavoce.contracts.ports import (
     TextToSpeech,
     TurnDetector,
     VoiceActivityDetector,
+    WakeWordDetector,
 )
 from vivavoce.contracts.speech import Capabilities
 from vivavoce.workers.access import EngineAccess
@@ -23,6 +24,7 @@ from vivavoce.workers.group import WorkerGroup
 from vivavoce.workers.hearing import WorkerSpeechToText
 from vivavoce.workers.options import EngineKind, WorkerOptions
 from vivavoce.workers.speaking import WorkerTextToSpeech
+from vivavoce.workers.waking import WorkerWakeWordDetector
 
 __all__ = ["WorkerPool", "WorkerStatus"]
 
@@ -79,6 +81,10 @@ class WorkerPool:
     def turn_detector(self, name: str) -> TurnDetector:
         """Raises UnknownName."""
         return WorkerTurnDetector(self._access("turn", name))
+
+    def wake_words(self, name: str) -> WakeWordDetector:
+        """Raises UnknownName."""
+        return WorkerWakeWordDetector(self._access("wake", name))
 
     async def describe(self, kind: EngineKind, name: str) -> Capabilities:
         """What the engine can do, loading it if need be. Raises UnknownName, or what keeps it from loading."""

@@ -49,13 +49,13 @@ class Kind(IntEnum):
     CREDIT = 9
     """Both: u32, so many more bytes (or deltas) may be sent."""
     RESULT = 10
-    """Child: JSON, a transcript, delta or score."""
+    """Child: JSON, a transcript, delta, score or wake word."""
     END = 11
     """Child: the job's last frame; JSON error, or empty."""
     VOICE = 12
     """Both, job 0: frames, or judgements, of many voice activity streams at once."""
     RESET = 13
-    """Parent: a voice activity stream forgets its past."""
+    """Parent: a voice activity or wake word stream forgets its past. JSON for the latter: where it goes on."""
     PING = 14
     """Parent."""
     PONG = 15
