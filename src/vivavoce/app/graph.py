@@ -12,7 +12,7 @@ from vivavoce.contracts.errors import ConfigurationError
 from vivavoce.contracts.ports import Clock
 from vivavoce.flow.clock import MonotonicClock
 from vivavoce.sessions.ports import Choice, SessionPorts
-from vivavoce.workers.options import EngineKind
+from vivavoce.workers.options import EngineKind, WorkerOptions
 from vivavoce.workers.pool import WorkerPool, WorkerStatus
 
 T = TypeVar("T")
@@ -26,10 +26,11 @@ SCRIPTED = "scripted"
 class Parts:
     """Ports and the processes behind them."""
 
-    def __init__(self, ports: SessionPorts, pool: WorkerPool, clock: Clock) -> None:
+    def __init__(self, ports: SessionPorts, pool: WorkerPool, clock: Clock, groups: Sequence[WorkerOptions] = ()) -> None:
         self.ports = ports
         self.pool = pool
         self.clock = clock
+        self.groups = groups
 
     async def start(self) -> None:
         """Start and load what is used by default; what fails to load says so when it is used and in the status."""
@@ -71,7 +72,7 @@ def parts_of(settings: Settings, kinds: tuple[EngineKind, ...] | None = None) ->
         turn=turn.get() if turn.ports else None,
         **({} if own or "stt" not in local else {"languages": languages(settings)}),
     )
-    return Parts(ports, pool, clock)
+    return Parts(ports, pool, clock, groups)
 
 
 def settings_name(settings: Settings, kind: EngineKind) -> str:

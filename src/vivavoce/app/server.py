@@ -20,6 +20,7 @@ from uvicorn.supervisors import ChangeReload
 
 from vivavoce.app.graph import Parts, parts_of
 from vivavoce.app.loop import new_event_loop
+from vivavoce.app.model_desk import ModelDesk
 from vivavoce.config.settings import Settings
 from vivavoce.observe.logs import log_to_stderr
 from vivavoce.observe.loop_lag import LoopLag
@@ -79,6 +80,7 @@ class Application:
         self.sessions = Sessions(self.parts.ports, settings.sessions, self.parts.clock)
         self.metrics = Metrics()
         self._running = Running(self.parts)
+        self.models = ModelDesk(settings, self.parts.groups)
         self._lag = LoopLag(self.parts.clock, lambda seconds: self.metrics.observe("loop_lag", seconds))
         self.door = ws.WebSocketDoor(self.sessions, settings.server, self.parts.clock, self.metrics)
         self.metrics.gauge("sessions", lambda: len(self.sessions))
@@ -102,7 +104,8 @@ class Application:
     def _doors(self) -> FastAPI:
         app = http.application(lifespan=self._lifespan)
         web = Path(str(importlib.resources.files("vivavoce") / "web"))
-        http.install(app, http.Behind(self.sessions, self._running, self.metrics, self._settings.server, Page(web)))
+        behind = http.Behind(self.sessions, self._running, self.metrics, self._settings.server, Page(web), self.models)
+        http.install(app, behind)
         ws.install(app, self.door)
         return app
 
@@ -111,6 +114,7 @@ class Application:
         try:
             await self.parts.start()
             self._lag.start()
+            self.models.start()
             gc.collect()
             gc.freeze()  # what lives as long as the server need not be looked through again and again
             self._running.started()
@@ -118,6 +122,7 @@ class Application:
             yield
         finally:
             self._lag.stop()
+            await self.models.close()
             await self.parts.close()
 
     async def drain(self) -> None:

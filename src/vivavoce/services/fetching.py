@@ -149,7 +149,7 @@ class Fetch:
                     if self._terms.offline:
                         raise offline_error(self._entry.name)
                     if (source.package, source.version) not in unpacked:
-                        packages.unpack(source, Path(place), self._watch.line)
+                        packages.unpack(source, Path(place), self._watch.line, self._watch.cancellation)
                         unpacked.add((source.package, source.version))
                     found = Path(place, source.path)
                 if not found.is_file():

