@@ -129,9 +129,16 @@ class Fetch:
         for file in wanted.values():
             discard(self._folder / file.name)
         places = {path: partial_of(self._folder / file.name) for path, file in wanted.items()}
-        archives.unpack(fetched.partial, places.get, archives.Limits(bytes=sum(_most(file) for file in wanted.values())))
-        for path, file in wanted.items():
-            staged[file.name] = _staged(file, partial_of(self._folder / file.name), f"{path} in {source}")
+        limits = archives.Limits(bytes=sum(_most(file) for file in wanted.values()))
+        try:
+            archives.unpack(fetched.partial, places.get, limits)
+            for path, file in wanted.items():
+                staged[file.name] = _staged(file, partial_of(self._folder / file.name), f"{path} in {source}")
+        except BaseException:
+            for file in wanted.values():
+                discard(self._folder / file.name)
+            discard(target)
+            raise
         discard(target)
         self._finished(self._current[1])
 
