@@ -166,7 +166,10 @@ def _pull(entry: ModelEntry, folder: Path, terms: Terms) -> None:
             def received(so_far: Received) -> None:
                 bars.update(task, completed=so_far.so_far, description=so_far.file)
 
-            models.pull(entry, folder, terms, Watch(bars.console.print, received))
+            def line(text: str) -> None:
+                bars.console.print(text, soft_wrap=True)
+
+            models.pull(entry, folder, terms, Watch(line, received))
             bars.update(task, completed=entry.size)
     except KeyboardInterrupt:
         output.note(f"stopped; what has come of {entry.name} is kept, and the next pull goes on from there")

@@ -118,7 +118,7 @@ def _name(folder: Path, found: Recognised, path: Path) -> str:
     sums = {file: FileRecord(size_of(folder / file) or 0, "", "import") for file in found.files}
     for known in CATALOGUE.values():
         names = [file for file in known.files if file.name in sums]
-        likely = known.engine == found.engine and len(names) == len(known.files) and any(f.sha256 for f in names)
+        likely = known.engine == found.engine and len(names) == len(known.files)
         if likely and all(sums[f.name].size == f.size or not f.exact for f in names):
             sums = {name: FileRecord(k.size, k.sha256 or checksum(folder / name), "import") for name, k in sums.items()}
             if not _differing(known, sums):

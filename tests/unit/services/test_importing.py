@@ -138,6 +138,15 @@ def test_a_model_of_the_catalogue_is_known_by_its_files(
     assert models.locate(known, store) is None
 
 
+def test_what_was_pulled_elsewhere_keeps_its_name(tmp_path: Path, store: Path) -> None:
+    """Also where the catalogue has no checksum: the names of the files are those of that voice and no other."""
+    entry = CATALOGUE["piper-it_IT-paola"]
+    source = folder(tmp_path / "stick" / "anything", {file.name: b"x" for file in entry.files})
+    assert import_model(source, store) is entry
+    assert models.installed(store) == (entry,)
+    assert models.damaged(entry, store) == []
+
+
 def test_a_name_that_is_taken_or_none(tmp_path: Path, store: Path) -> None:
     source = folder(tmp_path / "v", VOICE)
     import_model(source, store, name="mine")
