@@ -256,7 +256,9 @@ def engine_settings(candidate: Candidate, settings: Settings, models: Path) -> M
     if paths:
         given |= {"models": os.pathsep.join(paths)} if engine.shared else {"model": paths[0]}
     if engine.pulls:
-        given |= {"threads": threads(settings.engines.threads, this_machine().cores), "device": settings.engines.device}
+        given["threads"] = threads(settings.engines.threads, this_machine().cores)
+        if settings.engines.device != "auto":  # an engine knows best what it finds
+            given["device"] = settings.engines.device
     for name in dict.fromkeys((engine.name, candidate.name)):
         given |= settings.engines.options.get(name, {})
     return given

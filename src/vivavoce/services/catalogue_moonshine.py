@@ -7,7 +7,7 @@ from vivavoce.services.model_entries import Cost, ModelEntry, ModelFile, Needs, 
 PUBLISHED = "published: after the end of speech, on x86-64"
 _ASSETS = ("moonshine-ai/moonshine-voice-assets", "0bf2f2e5aff22e6fbba4300b00a4e00bbc4f8aae")
 _TOKENIZER = "6884b35fd6377d4c4d32336a0bc152f36b64d1e45b6503683cdc238250a8472d"
-_CODE = "https://raw.githubusercontent.com/moonshine-ai/moonshine/db88bffd14/micro/models"
+_CODE = "https://raw.githubusercontent.com/moonshine-ai/moonshine/db88bffd14574212b6094a2e230d4f328029c31b/micro/models"
 _FILES = (
     "encoder.ort",
     "adapter.ort",

@@ -128,6 +128,11 @@ def _piper(voice: _Voice) -> ModelEntry:
     )
 
 
+def _ljs(name: str, size: int, checksum: str, *, exact: bool = True) -> ModelFile:
+    source = HubSource("csukuangfj/vits-ljs", "7ac337c834f318e45a34037cb3371cc3929187ff", name)
+    return ModelFile(name, checksum, size, source, exact)
+
+
 _KOKORO = "https://github.com/thewh1teagle/kokoro-onnx/releases/download/model-files-v1.0"
 
 VOICES = (
@@ -157,5 +162,23 @@ VOICES = (
         quality="better than Piper, four times its cost",
         needs=Needs(4, 1_500),
         rank=70,
+    ),
+    ModelEntry(
+        name="sherpa-tts-ljs",
+        engine="sherpa-tts",
+        files=(
+            _ljs(
+                "vits-ljs.onnx", 110_000_000, "5bbd273797a9ecf8d94bd6ec02ad16cb41cbb85f055ad98d528ced3e44c9b31a", exact=False
+            ),
+            _ljs("tokens.txt", 1_084, "5fee2c6b238d712287f2ecb08f34a8a8b413bcb7390862ef6fb6fd6f0f8d3a17"),
+            _ljs("lexicon.txt", 3_708_181, "bdccfc6da71c45c48e2e0056fcf0aab760577c5f959f6c1b5eb3e3e916fd5a0e"),
+        ),
+        licence="Apache-2.0",
+        description="One English voice (LJ Speech) that needs no espeak-ng; words beyond its lexicon are lost.",
+        kind="tts",
+        languages=("en-US",),
+        quality="natural; no figure was measured here",
+        needs=Needs(2, 500),
+        rank=20,
     ),
 )

@@ -13,7 +13,7 @@ from vivavoce.services.cancellation import Cancellation
 from vivavoce.services.disk import checksum, copy, size_of
 from vivavoce.services.downloads import Asked, Downloader, discard, partial_of
 from vivavoce.services.hubs import address
-from vivavoce.services.model_entries import HubSource, ModelEntry, ModelFile, PackageSource, UrlSource
+from vivavoce.services.model_entries import HubSource, LocalSource, ModelEntry, ModelFile, PackageSource, UrlSource
 from vivavoce.services.options import ModelOptions
 from vivavoce.services.records import FileRecord
 
@@ -75,6 +75,10 @@ class Fetch:
         """Fetch each file under its unfinished name and return what they are. Raises errors of the tree and OSError."""
         staged: dict[str, FileRecord] = {}
         self._from_packages([file for file in lacking if isinstance(file.source, PackageSource)], staged)
+        own = next((file for file in lacking if isinstance(file.source, LocalSource)), None)
+        if own is not None:
+            again = f"`vivavoce models remove {self._entry.name}`, then import it again"
+            raise Unavailable(f"{own.name} is damaged, and it came from {own.source}: {again}", retryable=False)
         remote = [file for file in lacking if isinstance(file.source, HubSource | UrlSource)]
         if remote and self._terms.offline:
             raise offline_error(self._entry.name)

@@ -11,12 +11,15 @@ from vivavoce.app import engines
 from vivavoce.app.engines import EngineEntry, aliases, candidates, lacking, languages, mending, threads, worker_groups
 from vivavoce.app.graph import parts_of
 from vivavoce.config.settings import EngineChoices, Settings
-from vivavoce.contracts.errors import ConfigurationError
+from vivavoce.contracts.errors import ConfigurationError, UnknownName
+from vivavoce.contracts.speech import SynthesisOptions
+from vivavoce.flow.clock import SystemClock
 from vivavoce.services.importing import import_model
 from vivavoce.services.model_catalogue import CATALOGUE as MODELS
 from vivavoce.services.records import FileRecord, ModelRecord, write
 from vivavoce.sessions.options import ConversationOptions, SessionOptions
-from vivavoce.workers.options import WorkerOptions
+from vivavoce.workers.options import EngineOptions, WorkerOptions
+from vivavoce.workers.pool import WorkerPool
 
 HERE = ("json",)
 """A module that is installed everywhere stands for an engine's package."""
@@ -204,3 +207,33 @@ def test_ports_are_called_by_model_and_known_by_engine(store: Path) -> None:
 @pytest.mark.parametrize(("configured", "cores", "expected"), [(0, 1, 1), (0, 2, 1), (0, 4, 3), (0, 64, 4), (7, 2, 7)])
 def test_threads(configured: int, cores: int, expected: int) -> None:
     assert threads(configured, cores) == expected
+
+
+def test_a_device_is_passed_on_only_where_it_was_chosen(store: Path) -> None:
+    put(store, "whisper-base.en")
+    assert "device" not in groups(settings(store))["whisper-base.en"].engines[0].settings
+    assert groups(settings(store, device="cpu"))["whisper-base.en"].engines[0].settings["device"] == "cpu"
+
+
+@pytest.mark.process
+@pytest.mark.real_time
+async def test_two_models_of_one_engine_run_in_processes_of_their_own() -> None:
+    """Each is reached by its model's name, the first by the engine's too; the second is started by its first job."""
+    tone = {kind: EngineOptions("tts", "test/tone", {"hertz": 440}) for kind in ("one", "two")}
+    pool = WorkerPool(
+        [WorkerOptions("one", (tone["one"],)), WorkerOptions("two", (tone["two"],), prewarm=False)], SystemClock()
+    )
+    await pool.start()
+    try:
+        assert [worker.pid is not None for worker in pool.status()] == [True, False]
+        for name, group in (("test/tone", "one"), ("one", "one"), ("two", "two")):
+            synthesis = pool.text_to_speech(name).open(SynthesisOptions("", "en", 24_000, 1.0))
+            synthesis.send("hello")
+            synthesis.finish()
+            assert sum(len(audio.chunk.pcm) for audio in [audio async for audio in synthesis]) > 0, name
+            assert {worker.group for worker in pool.status() if worker.pid is not None} >= {group}
+        assert len({worker.pid for worker in pool.status()}) == 2
+        with pytest.raises(UnknownName):
+            pool.text_to_speech("three")
+    finally:
+        await pool.close()

@@ -147,6 +147,14 @@ def test_what_was_pulled_elsewhere_keeps_its_name(tmp_path: Path, store: Path) -
     assert models.damaged(entry, store) == []
 
 
+def test_a_damaged_model_of_ones_own_cannot_be_fetched_again(tmp_path: Path, store: Path) -> None:
+    import_model(folder(tmp_path / "v", VOICE), store, name="mine")
+    (store / "mine" / "en_US-mine-medium.onnx").write_bytes(b"?" * 500)
+    assert models.damaged("mine", store) == ["en_US-mine-medium.onnx"]
+    with pytest.raises(Unavailable, match="import it again"):
+        models.pull("mine", store)
+
+
 def test_a_name_that_is_taken_or_none(tmp_path: Path, store: Path) -> None:
     source = folder(tmp_path / "v", VOICE)
     import_model(source, store, name="mine")
