@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
-from vivavoce.app.engines import OFF, worker_groups
+from vivavoce.app.engines import OFF, aliases, languages, worker_groups
 from vivavoce.config.settings import Settings
 from vivavoce.contracts.errors import ConfigurationError
 from vivavoce.contracts.ports import Clock
 from vivavoce.flow.clock import MonotonicClock
 from vivavoce.sessions.ports import Choice, SessionPorts
-from vivavoce.workers.options import EngineKind
+from vivavoce.workers.options import EngineKind, WorkerOptions
 from vivavoce.workers.pool import WorkerPool, WorkerStatus
 
 T = TypeVar("T")
@@ -26,10 +26,11 @@ SCRIPTED = "scripted"
 class Parts:
     """Ports and the processes behind them."""
 
-    def __init__(self, ports: SessionPorts, pool: WorkerPool, clock: Clock) -> None:
+    def __init__(self, ports: SessionPorts, pool: WorkerPool, clock: Clock, groups: Sequence[WorkerOptions] = ()) -> None:
         self.ports = ports
         self.pool = pool
         self.clock = clock
+        self.groups = groups
 
     async def start(self) -> None:
         """Start and load what is used by default; what fails to load says so when it is used and in the status."""
@@ -52,12 +53,14 @@ def parts_of(settings: Settings, kinds: tuple[EngineKind, ...] | None = None) ->
     local = tuple(kind for kind in wanted if kind not in plugins)
     groups = settings.workers or worker_groups(settings, local)
     pool = WorkerPool(groups, clock)
-    names = {kind: [e.name for group in groups for e in group.engines if e.kind == kind] for kind in local}
+    own = bool(settings.workers)  # groups of the configuration hold several engines, each known by its own name
 
     def choice(kind: EngineKind, port: Callable[[str], T]) -> Choice[T]:
         if kind in plugins:
             return Choice(kind, {settings_name(settings, kind): plugins[kind]})
-        return Choice(kind, {name: port(name) for name in names.get(kind, ())})
+        found = [(group, engine) for group in groups for engine in group.engines if engine.kind == kind]
+        names = [engine.name if own else group.name for group, engine in found] if kind in local else []
+        return Choice(kind, {name: port(name) for name in names}, {} if own else aliases(groups, kind))
 
     vad = choice("vad", pool.voice_activity)
     turn = choice("turn", pool.turn_detector)
@@ -67,8 +70,9 @@ def parts_of(settings: Settings, kinds: tuple[EngineKind, ...] | None = None) ->
         tts=choice("tts", pool.text_to_speech),
         vad=vad.get() if vad.ports else _NoDetector(),
         turn=turn.get() if turn.ports else None,
+        **({} if own or "stt" not in local else {"languages": languages(settings)}),
     )
-    return Parts(ports, pool, clock)
+    return Parts(ports, pool, clock, groups)
 
 
 def settings_name(settings: Settings, kind: EngineKind) -> str:

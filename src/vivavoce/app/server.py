@@ -20,6 +20,7 @@ from uvicorn.supervisors import ChangeReload
 
 from vivavoce.app.graph import Parts, parts_of
 from vivavoce.app.loop import new_event_loop
+from vivavoce.app.model_desk import ModelDesk
 from vivavoce.app.trust import KeyWatch, entrance_of
 from vivavoce.config.settings import Settings
 from vivavoce.observe.logs import log_to_stderr
@@ -84,6 +85,7 @@ class Application:
         self.sessions = Sessions(self.parts.ports, settings.sessions, self.parts.clock)
         self.metrics = Metrics()
         self._running = Running(self.parts)
+        self.models = ModelDesk(settings, self.parts.groups)
         self._lag = LoopLag(self.parts.clock, lambda seconds: self.metrics.observe("loop_lag", seconds))
         self.door = ws.WebSocketDoor(self.sessions, settings.server, self.parts.clock, self.entrance, self.metrics)
         self.openai = openai.OpenAIDoor(self.sessions, settings.openai, self.parts.clock, self.entrance.rates)
@@ -111,7 +113,9 @@ class Application:
         app = http.application(lifespan=self._lifespan)
         openai.install(app, self.openai)
         web = Path(str(importlib.resources.files("vivavoce") / "web"))
-        behind = http.Behind(self.sessions, self._running, self.metrics, self._settings.server, Page(web), self.entrance)
+        behind = http.Behind(
+            self.sessions, self._running, self.metrics, self._settings.server, Page(web), self.entrance, self.models
+        )
         http.install(app, behind)
         ws.install(app, self.door)
         return app
@@ -122,6 +126,7 @@ class Application:
             await self.parts.start()
             self._lag.start()
             self._watch.start()
+            self.models.start()
             gc.collect()
             gc.freeze()  # what lives as long as the server need not be looked through again and again
             self._running.started()
@@ -131,6 +136,7 @@ class Application:
             self._lag.stop()
             self.openai.close()
             await self._watch.close()
+            await self.models.close()
             await self.parts.close()
 
     async def drain(self) -> None:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 MIN_FREE = 200_000_000
 """Bytes free under which a model may not fit."""
 
-Status = Literal["ok", "warn", "fail"]
+Status = Literal["ok", "note", "warn", "fail"]
+"""``note``: nothing is wrong, but more could be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,9 @@ def everything(config: Path | None, assignments: list[str] | None) -> list[Check
         _python(),
         _machine(),
         *findings,
-        *_engines(models),
+        *_engines(settings, models),
         *_models(models),
+        _recommended(settings, models),
         _disk(models),
         _port(settings.server.host, settings.server.port),
         _page(),
@@ -80,32 +82,54 @@ def _configuration(config: Path | None, assignments: list[str] | None) -> tuple[
     return loaded.settings, [Check("configuration", "ok", files)]
 
 
-def _engines(models: Path) -> Iterator[Check]:
+def _engines(settings: Settings, models: Path) -> Iterator[Check]:
     """For each purpose its engines; it fails only where none is left."""
-    from vivavoce.app.engines import BUILTIN, CATALOGUE, OPTIONAL, PURPOSES, lacking, mending
+    from vivavoce.app.engines import BUILTIN, CATALOGUE, OPTIONAL, PURPOSES, candidates, lacking, mending, models_of
 
     for kind, purpose in PURPOSES.items():
         usable = 0
         for engine in (engine for engine in CATALOGUE if engine.kind == kind):
             lack = lacking(engine, models)
-            usable += not lack
+            usable += not lack and engine.general
             if lack:
-                yield Check(engine.name, "warn", f"{purpose}: {lack} is missing", mending(engine, lack))
+                status: Status = "note" if engine.pulls else "warn"
+                yield Check(engine.name, status, f"{purpose}: {lack} is missing", mending(engine, lack))
             else:
-                yield Check(engine.name, "ok", f"{purpose}; {engine.licence}")
+                given = " ".join(model.name for model in models_of(engine, models))
+                yield Check(engine.name, "ok", f"{purpose}; {engine.licence}{f'; {given}' if given else ''}")
         if not usable and kind not in OPTIONAL:
             yield Check(purpose, "fail", "no engine can be used", BUILTIN)
+            continue
+        try:
+            found = candidates(kind, settings, models)
+        except ConfigurationError as error:
+            yield Check(purpose, "fail", error.message, f"set engines.{kind} to auto, or do as it says")
+            continue
+        if found:
+            yield Check(purpose, "ok", f"{found[0].name} is used")
 
 
 def _models(models: Path) -> Iterator[Check]:
     """The models that are here, with their licences; missing ones are told by the engines that want them."""
-    from vivavoce.services.model_catalogue import CATALOGUE
-    from vivavoce.services.models import locate
+    from vivavoce.services.models import entries, locate
 
-    for entry in CATALOGUE.values():
+    for entry in entries(models):
         path = locate(entry, models)
         if path is not None:
             yield Check(f"model {entry.name}", "ok", f"{entry.licence}; {path}")
+
+
+def _recommended(settings: Settings, models: Path) -> Check:
+    """The models this machine could carry and has not."""
+    from vivavoce.services.overview import overview
+    from vivavoce.services.recommendation import this_machine
+
+    machine, language = this_machine(), settings.sessions.conversation.language
+    absent = [view.entry.name for view in overview(models, machine, language) if view.recommended and view.path is None]
+    if not absent:
+        return Check("models", "ok", f"what is recommended for {machine} is here")
+    mend = "vivavoce models import PATH" if settings.offline else f"vivavoce models pull {' '.join(absent)}"
+    return Check("models", "note", f"recommended for {machine}, and not here: {', '.join(absent)}", mend)
 
 
 def _disk(models: Path) -> Check:

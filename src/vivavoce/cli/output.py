@@ -28,7 +28,7 @@ EXIT_CODES: tuple[tuple[type[VivavoceError], int], ...] = (
 )
 """The first class that fits counts. 2 is also what a wrong flag gives."""
 
-STYLES = {"ok": "32", "warn": "33", "fail": "31", "dim": "2"}
+STYLES = {"ok": "32", "note": "36", "warn": "33", "fail": "31", "dim": "2"}
 
 
 def exit_code(error: VivavoceError) -> int:

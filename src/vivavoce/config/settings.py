@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from vivavoce.services.options import ModelOptions
 from vivavoce.sessions.options import SessionOptions
 from vivavoce.transports.openai.options import OpenAIOptions
 from vivavoce.transports.options import ServerOptions
-from vivavoce.workers.options import WorkerOptions
+from vivavoce.workers.options import Setting, WorkerOptions
 
 
 @dataclass(frozen=True, slots=True)
 class EngineChoices:
-    """Which engine serves each purpose. ``auto`` takes the best one that is installed; ``vivavoce doctor`` names it."""
+    """Which engine serves each purpose, by the name of an engine or of an installed model. ``auto`` takes the best one that
+    is installed; ``vivavoce doctor`` names it."""
 
     stt: str = "auto"
-    """Speech to text, for example `pocketsphinx`."""
+    """Speech to text, for example `pocketsphinx`, `whisper` or `whisper-base.en`."""
     tts: str = "auto"
-    """Text to speech, for example `espeak` or `flite`."""
+    """Text to speech, for example `espeak`, `piper` or `piper-de_DE-thorsten`."""
     llm: str = "auto"
     """What answers, for example `commands`, the built-in command agent."""
     vad: str = "auto"
     """Voice activity detection, for example `silero`."""
     turn: str = "auto"
     """End-of-turn detection by sound, for example `smart_turn`; `off` leaves it to the words alone."""
+    threads: int = 0
+    """Threads of each engine that computes with several; 0 leaves a core to the rest, and takes at most four."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where engines compute that can choose."""
+    options: Mapping[str, Mapping[str, Setting]] = field(default_factory=dict)
+    """Settings passed on to engines as they are, by the name of the engine or model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +52,12 @@ class Settings:
 
     dev: bool = False
     """Development: scripted engines in place of real ones, and a reload when a source file changes."""
+    offline: bool = False
+    """Make no connection to other machines to fetch models; `vivavoce models pull` refuses, `import` works."""
     models_dir: str = ""
     """Folder of model files; empty is `~/.local/share/vivavoce/models`."""
+    models: ModelOptions = field(default_factory=ModelOptions)
+    """Where model files are fetched from, and how patiently."""
     server: ServerOptions = field(default_factory=ServerOptions)
     """The doors: where the server listens and what it accepts."""
     openai: OpenAIOptions = field(default_factory=OpenAIOptions)

@@ -1,33 +1,29 @@
-"""Model files: find, fetch, check and remove them. Blocking; for the command line and for setting up.
+"""Model files: find, fetch, check and remove them. Blocking; the server calls it in a thread.
 
-A model's files lie in ``<models directory>/<model name>/``. A file is fetched under another name, checked, flushed to disk
-and only then renamed to its own, so that a file which is there is whole.
+A model's files lie in ``<models directory>/<model name>/``, with a record of what they are. A file is fetched under another
+name, checked and flushed to disk; only when all lacking files of the model are whole do they get their own names. So a file
+which is there is whole, and what was there before stays until then.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-import os
+import contextlib
 import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 from pathlib import Path
 
-from vivavoce.contracts.errors import EngineMissing, Unavailable, UnknownName
-from vivavoce.services.model_catalogue import CATALOGUE, ModelEntry, ModelFile, PackageSource
+from vivavoce.contracts.errors import NotAllowed, UnknownName
+from vivavoce.services import locks, records
+from vivavoce.services.disk import check_room, checksum, flush_folder, size_of, told
+from vivavoce.services.downloads import discard, partial_of
+from vivavoce.services.fetching import Fetch, Terms, Watch, archive_target, in_package, room_needed
+from vivavoce.services.model_catalogue import CATALOGUE
+from vivavoce.services.model_entries import LocalSource, ModelEntry, ModelFile, UrlSource
+from vivavoce.services.recognition import ENGINES
+from vivavoce.services.records import FileRecord, ModelRecord
 
-Progress = Callable[[str], None]
-"""Told what is being done, one line at a time."""
-
-_PARTIAL = ".partial"
-_STALE = 86_400.0
-"""Seconds after which an unfinished file belongs to nobody."""
-_CLIENT_TIMEOUT = 900.0
-_BLOCK = 1 << 20
+OWN_RANK = 30
+"""Rank of a model the catalogue does not know: above nothing at all, below what is known to be good."""
 
 
 def directory(configured: str) -> Path:
@@ -35,11 +31,20 @@ def directory(configured: str) -> Path:
     return Path(configured or "~/.local/share/vivavoce/models").expanduser().absolute()
 
 
-def entry(model: str) -> ModelEntry:
-    """The catalogue's entry of that name. Raises UnknownName."""
-    if model not in CATALOGUE:
-        raise UnknownName(f"no model is called {model!r}; there are {', '.join(CATALOGUE)}")
-    return CATALOGUE[model]
+def entry(model: str, models: Path | None = None) -> ModelEntry:
+    """The catalogue's entry of that name, or that of a model of the person's own in ``models``. Raises UnknownName."""
+    if model in CATALOGUE:
+        return CATALOGUE[model]
+    own = _own(model, models) if models is not None else None
+    if own is None:
+        close = [name for name in CATALOGUE if model.lower() in name.lower()] or list(CATALOGUE)
+        raise UnknownName(f"no model is called {model!r}; there are {', '.join(close)}", code="unknown_model")
+    return own
+
+
+def entries(models: Path) -> tuple[ModelEntry, ...]:
+    """Every model of the catalogue, then those of the person's own."""
+    return (*CATALOGUE.values(), *_owned(models))
 
 
 def locate(model: ModelEntry | str, models: Path) -> Path | None:
@@ -48,187 +53,183 @@ def locate(model: ModelEntry | str, models: Path) -> Path | None:
     Files in the directory were checked when they were put there, so only their size is looked at; files of a package
     must have the catalogue's checksum. Raises UnknownName.
     """
-    wanted = entry(model) if isinstance(model, str) else model
+    wanted = entry(model, models) if isinstance(model, str) else model
     if _complete(wanted, models):
         return (models / wanted.name / wanted.files[0].name).absolute()
     if len(wanted.files) == 1:  # several files would have to lie side by side
-        return _in_package(wanted.files[0])
+        return in_package(wanted.files[0])
     return None
 
 
 def installed(models: Path) -> tuple[ModelEntry, ...]:
     """The models whose files are all in the models directory."""
-    return tuple(known for known in CATALOGUE.values() if _complete(known, models))
+    return tuple(known for known in entries(models) if _complete(known, models))
+
+
+def damaged(model: ModelEntry | str, models: Path) -> list[str]:
+    """The files of an installed model that are not what they were when they were put there. Reads all of them."""
+    wanted = entry(model, models) if isinstance(model, str) else model
+    folder = models / wanted.name
+    record = records.read(folder)
+    return [file.name for file in wanted.files if not _intact(folder / file.name, file, record)]
 
 
 def remove(model: ModelEntry | str, models: Path) -> bool:
-    """Delete a model's files; tells whether there were any. Raises UnknownName."""
-    wanted = entry(model) if isinstance(model, str) else model
+    """Delete a model's files; tells whether there were any. Raises UnknownName, Unavailable if somebody fetches it now."""
+    wanted = entry(model, models) if isinstance(model, str) else model
     folder = models / wanted.name
     if not folder.is_dir():
         return False
-    with _told(f"cannot remove {folder}"):
+    with told(f"cannot remove {folder}"), locks.held(lock_of(wanted.name, models), wanted.name):
         shutil.rmtree(folder)
     return True
 
 
-def pull(model: ModelEntry | str, models: Path, *, progress: Progress = lambda line: None) -> Path:
+def pull(model: ModelEntry | str, models: Path, terms: Terms | None = None, watch: Watch | None = None) -> Path:
     """Fetch a model into the models directory and return the file its engine is given.
 
-    What is there and has the right checksum stays. Raises UnknownName for a model nobody knows, EngineMissing without a
-    package client, Unavailable if the file cannot be fetched, is not the one expected or finds no room.
+    What is there and has the right checksum stays. Raises UnknownName for a model nobody knows, NotAllowed for one whose
+    licence restricts use and was not accepted, EngineMissing without a package client, Cancelled, and Unavailable if a
+    file cannot be fetched, is not the one expected or finds no room, if somebody else fetches it now, or if the terms
+    are offline.
     """
-    wanted = entry(model) if isinstance(model, str) else model
+    wanted = entry(model, models) if isinstance(model, str) else model
+    terms, watch = terms or Terms(), watch or Watch()
     folder = models / wanted.name
-    lacking = [file for file in wanted.files if not _intact(folder / file.name, file)]
+    main = (folder / wanted.files[0].name).absolute()
+    if not _lacking(wanted, folder):
+        watch.line(f"{wanted.name} is already here: {folder}")
+        return main
+    check_licence(wanted, terms)
+    with told(f"cannot write to {folder}; set models_dir to a folder of yours"):
+        models.mkdir(parents=True, exist_ok=True)
+        with locks.held(lock_of(wanted.name, models), wanted.name), _folder(folder):
+            _fetch(wanted, folder, terms, watch)
+    watch.line(f"{wanted.name} is ready: {folder} ({wanted.licence})")
+    return main
+
+
+def check_licence(wanted: ModelEntry, terms: Terms) -> None:
+    """Raises NotAllowed for a restricting licence that was not accepted."""
+    if wanted.restricted and not terms.accept_licence:
+        raise NotAllowed(
+            f"{wanted.name} comes under a licence that restricts use ({wanted.licence}): {wanted.restricted} "
+            "Accept it with --accept-licence",
+            code="licence_not_accepted",
+        )
+
+
+def lock_of(name: str, models: Path) -> Path:
+    """The file that is held while a model is being changed."""
+    return models / f".{name}.lock"
+
+
+def record_of(wanted: ModelEntry, files: dict[str, FileRecord]) -> ModelRecord:
+    """What is written beside the files."""
+    return ModelRecord(
+        engine=wanted.engine,
+        kind=wanted.kind,
+        licence=wanted.licence,
+        source=wanted.source,
+        files=files,
+        languages=wanted.languages,
+        description=wanted.description,
+    )
+
+
+def _fetch(wanted: ModelEntry, folder: Path, terms: Terms, watch: Watch) -> None:
+    lacking = _lacking(wanted, folder)  # again: somebody may just have finished it
     if not lacking:
-        progress(f"{wanted.name} is already here: {folder}")
-        return (folder / wanted.files[0].name).absolute()
-    with _told(f"cannot write to {folder}; set models_dir to a folder of yours"):
-        folder.mkdir(parents=True, exist_ok=True)
-        _check_room(folder, lacking)
-        _fetch(lacking, folder, progress)
-    progress(f"{wanted.name} is ready: {folder} ({wanted.licence})")
-    return (folder / wanted.files[0].name).absolute()
+        return
+    _sweep(wanted, folder)
+    check_room(folder, room_needed(lacking, folder))
+    staged = Fetch(wanted, folder, terms, watch).stage(lacking)
+    for file in reversed(lacking):  # the file that engines are given comes last
+        partial = partial_of(folder / file.name)
+        partial.chmod(0o644)
+        partial.replace(folder / file.name)
+        discard(folder / file.name)
+    before = records.read(folder)
+    kept = before.files if before is not None else {}
+    whole = {file.name: staged.get(file.name) or kept.get(file.name) or _recorded(folder, file) for file in wanted.files}
+    records.write(folder, record_of(wanted, whole))
+    flush_folder(folder)
+
+
+def _recorded(folder: Path, file: ModelFile) -> FileRecord:
+    """A file that is here and has the catalogue's checksum, from before there were records."""
+    return FileRecord(file.size, file.sha256 or checksum(folder / file.name), "catalogue")
+
+
+def _lacking(wanted: ModelEntry, folder: Path) -> list[ModelFile]:
+    record = records.read(folder)
+    return [file for file in wanted.files if not _intact(folder / file.name, file, record)]
 
 
 def _complete(wanted: ModelEntry, models: Path) -> bool:
-    return all(_size(models / wanted.name / file.name) == file.size for file in wanted.files)
+    folder = models / wanted.name
+    record = records.read(folder)
+    return all(size_of(folder / file.name) == _size_of_record(file, record) for file in wanted.files)
 
 
-def _size(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:  # absent or not to be read: either way it is not here
-        return None
+def _size_of_record(file: ModelFile, record: ModelRecord | None) -> int:
+    """Bytes the file has when it is whole; -1 where nobody knows."""
+    known = record.files.get(file.name) if record is not None else None
+    return known.size if known is not None else file.size if file.exact else -1
 
 
-def _intact(path: Path, file: ModelFile) -> bool:
-    return _size(path) == file.size and _checksum(path) == file.sha256
+def _intact(path: Path, file: ModelFile, record: ModelRecord | None) -> bool:
+    known = record.files.get(file.name) if record is not None else None
+    expected = file.sha256 or (known.sha256 if known is not None else "")
+    return bool(expected) and size_of(path) == _size_of_record(file, record) and checksum(path) == expected
 
 
-def _checksum(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _sweep(wanted: ModelEntry, folder: Path) -> None:
+    """Remove what was begun and can never be finished: the lock is ours, so nobody is at work on it."""
+    ours = {file.name for file in wanted.files}
+    ours |= {archive_target(file.source, folder).name for file in wanted.files if isinstance(file.source, UrlSource)}
+    keep = {partial_of(folder / name).name for name in ours}
+    for left in (*folder.glob(".*.partial"), *folder.glob(".*.partial.json"), *folder.glob(".*.new")):
+        if left.name.removesuffix(".json") not in keep:
+            left.unlink()
 
 
-def _in_package(file: ModelFile) -> Path | None:
-    try:
-        path = Path(str(importlib.metadata.distribution(file.source.package).locate_file(file.source.path)))
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    return path.absolute() if _intact(path, file) else None
-
-
-def _check_room(folder: Path, files: list[ModelFile]) -> None:
-    needed, free = sum(file.size for file in files), shutil.disk_usage(folder).free
-    if free < needed + _BLOCK:
-        message = f"{folder} has room for {free / 1e6:.1f} MB and {needed / 1e6:.1f} are needed: make room or set models_dir"
-        raise Unavailable(message, retryable=False)
-
-
-def _fetch(files: list[ModelFile], folder: Path, progress: Progress) -> None:
-    """Put the files in place, each package unpacked once; the file that engines are given comes last."""
-    unpacked: set[tuple[str, str]] = set()
-    with tempfile.TemporaryDirectory(prefix="vivavoce-") as target:
-        for file in reversed(files):
-            found = _in_package(file)
-            package = (file.source.package, file.source.version)
-            if found is None and package not in unpacked:
-                _install(file.source, Path(target), progress)
-                unpacked.add(package)
-            _place(found or Path(target, file.source.path), folder, file)
-
-
-def _install(source: PackageSource, target: Path, progress: Progress) -> None:
-    """Let the first package client that manages it unpack the package into ``target``, without its dependencies."""
-    wanted = f"{source.package}=={source.version}"
-    faults: list[str] = []
-    for name, command in _clients(target):
-        progress(f"fetching {wanted} with {name}")
-        fault = _attempt([*command, wanted])
-        if not fault:
-            return
-        faults.append(f"{name}: {fault}")
-    if not faults:
-        raise EngineMissing("no package client is here: install uv, or pip for this Python (apt-get install python3-pip)")
-    raise Unavailable(f"cannot fetch {wanted}. Tried {'; '.join(faults)}")
-
-
-def _clients(target: Path) -> Iterator[tuple[str, list[str]]]:
-    """Package clients by name. Only wheels are taken: building a package would run its code."""
-    options = ["install", "--no-deps", "--only-binary", ":all:", "--target", str(target)]
-    uv = shutil.which("uv")
-    if uv:
-        yield "uv", [uv, "pip", *options, "--python", sys.executable]
-    base = str(getattr(sys, "_base_executable", sys.executable))  # an environment made by uv has no pip of its own
-    for python in dict.fromkeys((sys.executable, base)):
-        if _attempt([python, "-m", "pip", "--version"]) == "":
-            yield f"{python} -m pip", [python, "-m", "pip", *options, "--no-input", "--disable-pip-version-check"]
-
-
-def _attempt(command: list[str]) -> str:
-    """Run a client; returns what went wrong in a line, empty if nothing."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_CLIENT_TIMEOUT, check=False)
-    except subprocess.TimeoutExpired:
-        return f"no end after {_CLIENT_TIMEOUT:.0f} s"
-    except OSError as error:
-        return str(error)
-    if done.returncode == 0:
-        return ""
-    return " ".join((done.stderr or done.stdout).split())[-400:] or f"exit status {done.returncode}"
-
-
-def _place(source: Path, folder: Path, file: ModelFile) -> None:
-    """Copy, check, flush, rename. Whatever happens, no half file keeps the name."""
-    if not source.is_file():
-        raise Unavailable(
-            f"the package {file.source.package} {file.source.version} has no {file.source.path}", retryable=False
-        )
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{file.name}.", suffix=_PARTIAL, delete=False) as stream:
-        partial = Path(stream.name)
-        try:
-            _sweep(folder, partial)
-            with source.open("rb") as original:
-                shutil.copyfileobj(original, stream, _BLOCK)
-            stream.flush()
-            os.fsync(stream.fileno())
-            if not _intact(partial, file):
-                message = f"{file.name} from {file.source.package} {file.source.version} is not the file expected (checksum)"
-                raise Unavailable(message, retryable=False)
-            partial.chmod(0o644)
-            partial.replace(folder / file.name)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
-    _flush_folder(folder)
-
-
-def _sweep(folder: Path, fresh: Path) -> None:
-    """Remove what fetches that were killed left behind."""
-    now = fresh.stat().st_mtime
-    for left in folder.glob(f".*{_PARTIAL}"):
-        with suppress(FileNotFoundError):  # another fetch has just finished it
-            if now - left.stat().st_mtime > _STALE:
-                left.unlink()
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a rename durable, where the system can."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _told(meaning: str) -> Iterator[None]:
-    """Say what an error of the file system means."""
+@contextlib.contextmanager
+def _folder(folder: Path) -> Iterator[None]:
+    """The folder of a model; one that stays empty is removed again."""
+    folder.mkdir(exist_ok=True)
     try:
         yield
-    except OSError as error:
-        raise Unavailable(f"{meaning} ({error})", retryable=False, cause=error) from error
+    except BaseException:
+        with contextlib.suppress(OSError):  # not empty: something can be resumed, or was here before
+            folder.rmdir()
+        raise
+
+
+def _owned(models: Path) -> Iterator[ModelEntry]:
+    folders = sorted(models.iterdir()) if models.is_dir() else []
+    for folder in folders:
+        if folder.name not in CATALOGUE and not folder.name.startswith("."):
+            own = _own(folder.name, models)
+            if own is not None:
+                yield own
+
+
+def _own(name: str, models: Path) -> ModelEntry | None:
+    """An imported model by the record beside its files."""
+    if "/" in name or name.startswith("."):
+        return None
+    record = records.read(models / name)
+    if record is None or record.engine not in ENGINES:
+        return None
+    files = tuple(ModelFile(file, k.sha256, k.size, LocalSource(record.source)) for file, k in record.files.items())
+    return ModelEntry(
+        name=name,
+        engine=record.engine,
+        files=files,
+        licence=record.licence,
+        description=record.description,
+        kind=ENGINES[record.engine],
+        languages=record.languages,
+        rank=OWN_RANK,
+    )

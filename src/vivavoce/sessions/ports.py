@@ -16,22 +16,26 @@ PROVIDER_KINDS: tuple[ProviderKind, ...] = ("stt", "llm", "tts")
 
 @dataclass(frozen=True, slots=True)
 class Choice(Generic[T]):
-    """Named ports of one kind; the first is the default."""
+    """Named ports of one kind; the first is the default. ``aliases`` are further names: alias to name."""
 
     kind: str
     ports: Mapping[str, T]
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def get(self, name: str | None = None) -> T:
         """The port ``name``, or the default. Raises UnknownName, which lists what there is."""
         if not self.ports:
             raise UnknownName(f"no {self.kind} is installed; `vivavoce doctor` says what to do", code="unknown_provider")
-        if name is None:
-            return next(iter(self.ports.values()))
+        name = self.name(name)
         if name not in self.ports:
             raise UnknownName(
                 f"no {self.kind} is called {name!r}; there is {', '.join(self.ports)}", code="unknown_provider"
             )
         return self.ports[name]
+
+    def name(self, wanted: str | None = None) -> str:
+        """The name of the port that ``get`` returns, as it stands in ``ports`` if it is there."""
+        return self.default if wanted is None else self.aliases.get(wanted, wanted)
 
     @property
     def default(self) -> str:

@@ -40,7 +40,7 @@ def openapi_text() -> str:
     sessions = Sessions(ports, SessionOptions(), SystemClock())
     app = application()
     openai.install(app, openai.OpenAIDoor(sessions, OpenAIOptions(), SystemClock(), nothing))
-    install(app, Behind(sessions, nothing, nothing, ServerOptions(), Page(Path("/nonexistent")), nothing))
+    install(app, Behind(sessions, nothing, nothing, ServerOptions(), Page(Path("/nonexistent")), nothing, nothing))
     document = app.openapi()
     document["info"]["version"] = "0"
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -92,8 +92,11 @@ class WorkerPool:
         return await access.group.describe(access.engine)
 
     def _access(self, kind: EngineKind, name: str) -> EngineAccess:
-        for group in self._groups:
-            if any((engine.kind, engine.name) == (kind, name) for engine in group.options.engines):
-                return EngineAccess(group, (kind, name), self._clock)
+        """By the engine's name, or by the group's where several groups run one engine with a model each."""
+        engines = [(group, engine) for group in self._groups for engine in group.options.engines if engine.kind == kind]
+        by_engine = [(group, engine) for group, engine in engines if engine.name == name]
+        by_group = [(group, engine) for group, engine in engines if group.options.name == name]
+        for group, engine in by_engine or by_group:
+            return EngineAccess(group, (kind, engine.name), self._clock)
         there = sorted(e.name for group in self._groups for e in group.options.engines if e.kind == kind)
         raise UnknownName(f"no worker runs a {kind} engine {name!r}; there is {', '.join(there) or 'none'}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +16,9 @@ import pytest
 from tests.conftest import require
 from vivavoce.contracts.errors import EngineMissing, Unavailable, UnknownName
 from vivavoce.services import models
-from vivavoce.services.model_catalogue import CATALOGUE, ModelEntry, ModelFile, PackageSource
+from vivavoce.services.fetching import Terms, Watch
+from vivavoce.services.model_catalogue import CATALOGUE, HubSource, ModelEntry, ModelFile, PackageSource, UrlSource
+from vivavoce.services.recognition import ENGINES
 
 CONTENT = bytes(range(256)) * 400
 SECOND = b"a second file"
@@ -67,7 +69,9 @@ def store(tmp_path: Path) -> Path:
 
 
 def all_files(store: Path) -> set[str]:
-    return {str(path.relative_to(store)) for path in store.rglob("*") if path.is_file()}
+    """Without the records."""
+    found = {str(path.relative_to(store)) for path in store.rglob("*") if path.is_file()}
+    return {name for name in found if not name.endswith("/.vivavoce.json")}
 
 
 def pip_is_here() -> bool:
@@ -87,7 +91,7 @@ def test_pull_with_a_real_client(client: str, wheels: Path, store: Path, monkeyp
         monkeypatch.setattr(shutil, "which", lambda name: None)
     assert models.locate(TOY, store) is None
     lines: list[str] = []
-    path = models.pull(TOY, store, progress=lines.append)
+    path = models.pull(TOY, store, watch=Watch(lines.append))
     assert path.read_bytes() == CONTENT
     assert path.is_absolute()
     assert path == models.locate(TOY, store)
@@ -108,7 +112,7 @@ def test_a_second_pull_does_nothing(uv: None, store: Path, monkeypatch: pytest.M
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError("a client was started")
 
-    monkeypatch.setattr(subprocess, "run", refuse)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
     assert models.pull(TOY, store) == path
     assert path.stat().st_mtime_ns == before.st_mtime_ns
 
@@ -160,7 +164,7 @@ def test_without_a_client(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         raise FileNotFoundError("no such file")
 
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    monkeypatch.setattr(subprocess, "run", absent)
+    monkeypatch.setattr(subprocess, "Popen", absent)
     with pytest.raises(EngineMissing, match="install uv, or pip"):
         models.pull(TOY, store)
 
@@ -184,19 +188,28 @@ def test_an_interrupted_copy_leaves_nothing(uv: None, store: Path, monkeypatch: 
     monkeypatch.setattr(shutil, "copyfileobj", interrupted)
     with pytest.raises(KeyboardInterrupt):
         models.pull(TOY, store)
-    assert all_files(store) == set()
+    assert list(store.iterdir()) == []
 
 
-def test_what_killed_fetches_left_is_swept_but_not_what_is_fresh(uv: None, store: Path) -> None:
+def test_what_killed_fetches_left_is_swept(uv: None, store: Path) -> None:
     folder = store / "toy"
     folder.mkdir(parents=True)
-    old, fresh = folder / ".toy.onnx.a.partial", folder / ".toy.onnx.b.partial"
-    old.touch()
-    fresh.touch()
-    os.utime(old, (0, 0))
+    (folder / ".another.onnx.partial").touch()
+    (folder / ".another.onnx.partial.json").touch()
+    (folder / ".vivavoce.json.new").touch()
     models.pull(TOY, store)
-    assert not old.exists()
-    assert fresh.exists()
+    assert {path.name for path in folder.iterdir()} == {"toy.onnx", ".vivavoce.json"}
+
+
+def test_offline_takes_from_installed_packages_only(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("a client was started")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(Unavailable, match="offline") as caught:
+        models.pull(TOY, store, Terms(offline=True))
+    assert caught.value.code == "offline" and not caught.value.retryable
+    assert list(store.iterdir()) == []
 
 
 def test_a_file_of_an_installed_package_serves(
@@ -226,20 +239,32 @@ def test_installed_and_remove(uv: None, store: Path, monkeypatch: pytest.MonkeyP
 
 def test_unknown_names(store: Path) -> None:
     for call in (models.entry, lambda name: models.locate(name, store), lambda name: models.pull(name, store)):
-        with pytest.raises(UnknownName, match="silero-vad"):
-            call("nobody")
+        for name in ("nobody", "..", "/etc", "a/b", ".lock", ""):
+            with pytest.raises(UnknownName, match="silero-vad"):
+                call(name)
 
 
 def test_the_catalogue_is_well_formed() -> None:
     assert {"silero-vad", "smart-turn"} <= set(CATALOGUE)
     for name, known in CATALOGUE.items():
         assert name == known.name
-        assert known.licence
+        assert known.licence and known.description
+        assert ENGINES[known.engine] == known.kind
+        assert len({file.name for file in known.files}) == len(known.files)
+        assert known.kind not in ("stt", "tts") or known.languages
         for file in known.files:
-            assert len(file.sha256) == 64
+            assert file.sha256 is None or re.fullmatch("[0-9a-f]{64}", file.sha256), (name, file.name)
             assert file.size > 0
-            assert not Path(file.source.path).is_absolute()
-            assert Path(file.name).name == file.name
+            assert Path(file.name).name == file.name and not file.name.startswith(".")
+            match file.source:
+                case PackageSource():
+                    assert file.sha256 and not Path(file.source.path).is_absolute()
+                case HubSource():
+                    pinned = re.fullmatch("[0-9a-f]{40}", file.source.revision)
+                    assert pinned or file.sha256, f"{name}: neither the revision nor the content is fixed"
+                case UrlSource():
+                    assert file.source.url.startswith("https://")
+                    assert file.sha256 or file.source.sha256, f"{name}: a plain host declares no checksum"
 
 
 def test_the_directory() -> None:

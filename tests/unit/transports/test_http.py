@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from vivavoce.sessions.options import ConversationOptions
 from vivavoce.transports.http.handler import Behind, application, install
 from vivavoce.transports.http.page import Page
 from vivavoce.transports.http.schemas import State, WorkerStatus
+from vivavoce.transports.openapi import openapi_text
 from vivavoce.transports.options import ServerOptions
 
 WEB = Path(vivavoce.__file__).parent / "web"
@@ -189,10 +191,23 @@ async def test_the_description_covers_every_route(page: Page) -> None:
     async with _client(_app(page)) as client:
         api = (await client.get("/openapi.json")).json()
     assert set(api["paths"]) == {"/health", "/health/live", "/api/status", "/api/config", "/api/metrics", "/api/token"}
-    for path, item in api["paths"].items():
-        [operation] = item.values()
-        assert operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"], path
-        assert "ErrorBody" in str(operation["responses"]["403"]), path
+
+
+def test_the_document_covers_every_door() -> None:
+    whole = json.loads(openapi_text())["paths"]
+    assert {"/api/status", "/api/models", "/api/models/{name}", "/api/models/{name}/pull", "/v1/audio/speech"} <= set(whole)
+    for path, item in whole.items():
+        if not path.startswith("/api/"):
+            continue
+        for method, described in item.items():
+            good = described["responses"].get("200") or described["responses"]["202"]
+            assert good["content"]["application/json"]["schema"]["$ref"], (path, method)
+            assert "ErrorBody" in str(described["responses"]["403"]), (path, method)
+
+
+async def test_models_are_served_only_where_there_is_a_library(page: Page) -> None:
+    async with _client(_app(page)) as client:
+        assert (await client.get("/api/models")).status_code == 404
 
 
 def test_the_shipped_documentation_page_asks_nothing_of_others() -> None:

@@ -15,6 +15,7 @@ from vivavoce.transports.access import TOKEN_SECONDS
 from vivavoce.transports.entrance import Entrance, EntranceMiddleware
 from vivavoce.transports.guard import Guard
 from vivavoce.transports.http import problems
+from vivavoce.transports.http.models import ModelLibrary, models_router
 from vivavoce.transports.http.page import Page
 from vivavoce.transports.http.schemas import (
     ClientConfig,
@@ -68,6 +69,8 @@ class Behind:
     options: ServerOptions
     page: Page
     entrance: Entrance
+    models: ModelLibrary | None = None
+    """Without it there is nothing below `/api/models`."""
 
 
 def install(app: FastAPI, behind: Behind) -> None:
@@ -75,6 +78,8 @@ def install(app: FastAPI, behind: Behind) -> None:
     problems.install(app)
     app.include_router(_machine(behind))
     app.include_router(_tokens(behind.entrance))
+    if behind.models is not None:
+        app.include_router(models_router(behind.models))
     app.include_router(_page(behind.page))
     if behind.options.allowed_origins:
         app.add_middleware(

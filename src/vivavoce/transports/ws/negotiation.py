@@ -55,8 +55,7 @@ def agree(hello: Hello, defaults: ConversationOptions, ports: SessionPorts) -> A
     ports.stt.get(hello.provider.stt)
     ports.llm.get(hello.provider.llm)
     ports.tts.get(hello.provider.tts)
-    defaults_of = {"stt": ports.stt.default, "llm": ports.llm.default, "tts": ports.tts.default}
-    providers = {kind: wishes[kind] or defaults_of[kind] for kind in PROVIDER_KINDS}
+    providers = {kind: ports.choice(kind).name(wishes[kind]) for kind in PROVIDER_KINDS}
     options = _options(hello, defaults, offer)
     check_voice(offer, providers["tts"], options.voice if hello.voice is not None else "")
     return Agreement(
