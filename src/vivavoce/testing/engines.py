@@ -1,9 +1,9 @@
 """Scripted engines that run in real worker processes: they echo, beep, crash, hang, leak and dawdle on demand.
 
 They enter by the entry-point group ``vivavoce.engines`` as ``test/echo``, ``test/tone``, ``test/agent``, ``test/energy``,
-``test/turn``, ``test/wake`` and ``test/missing`` (``test/batch`` is next door, in ``batching``). Demands are made by settings
-(``load_seconds``, ``crash_on_load``) or by what a job is given: the vocabulary of a transcription, a word of a text, a wake
-word.
+``test/turn``, ``test/wake`` and ``test/missing`` (``test/batch`` is next door, in ``batching``). Demands are made by
+settings (``load_seconds``, ``crash_on_load``) or by what a job is given: the vocabulary of a transcription, a word of a
+text, a wake word.
 """
 
 from __future__ import annotations

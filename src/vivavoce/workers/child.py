@@ -60,49 +60,32 @@ def load_engine(kind: str, name: str, settings: Mapping[str, Any]) -> Any:
 
 
 def _built_in(kind: str, name: str) -> MakeEngine | None:
-    match kind, name:
-        case "stt", "pocketsphinx":
+    match kind:
+        case "stt":
+            return _speech_to_text(name)
+        case "tts":
+            return _text_to_speech(name)
+    return _other(kind, name)
+
+
+def _speech_to_text(name: str) -> MakeEngine | None:
+    match name:
+        case "pocketsphinx":
             from vivavoce.engines.pocketsphinx import PocketSphinx
 
             return PocketSphinx
-        case "stt", "sherpa":
+        case "sherpa":
             from vivavoce.engines.sherpa import SherpaRecogniser
 
             return SherpaRecogniser
-        case "tts", "espeak":
-            from vivavoce.engines.espeak import Espeak
+        case "whisper":
+            from vivavoce.engines.whisper import Whisper
 
-            return Espeak
-        case "tts", "flite":
-            from vivavoce.engines.flite import Flite
-
-            return Flite
-        case "tts", _:
-            return _text_to_speech(name)
-        case "vad", "silero":
-            from vivavoce.engines.silero import Silero
-
-            return Silero
-        case "vad", "pysilero":
-            from vivavoce.engines.pysilero import PySilero
-
-            return PySilero
-        case "turn", "smart_turn":
-            from vivavoce.engines.smart_turn import SmartTurn
-
-            return SmartTurn
-        case "wake", "micro_wakeword":
-            from vivavoce.engines.micro_wakeword import MicroWakeWords
-
-            return MicroWakeWords
-        case "stt", "spelling":
+            return Whisper
+        case "spelling":
             from vivavoce.engines.spelling import Spelling
 
             return Spelling
-        case "llm", "commands":
-            from vivavoce.engines.commands import CommandAgent
-
-            return CommandAgent
     return None
 
 
@@ -128,6 +111,31 @@ def _text_to_speech(name: str) -> MakeEngine | None:
             from vivavoce.engines.sherpa_tts import SherpaTts
 
             return SherpaTts
+    return None
+
+
+def _other(kind: str, name: str) -> MakeEngine | None:
+    match kind, name:
+        case "vad", "silero":
+            from vivavoce.engines.silero import Silero
+
+            return Silero
+        case "vad", "pysilero":
+            from vivavoce.engines.pysilero import PySilero
+
+            return PySilero
+        case "turn", "smart_turn":
+            from vivavoce.engines.smart_turn import SmartTurn
+
+            return SmartTurn
+        case "wake", "micro_wakeword":
+            from vivavoce.engines.micro_wakeword import MicroWakeWords
+
+            return MicroWakeWords
+        case "llm", "commands":
+            from vivavoce.engines.commands import CommandAgent
+
+            return CommandAgent
     return None
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vivavoce.audio.windows import cut, silent
 from vivavoce.contracts.errors import EngineFailed, InvalidAudio, Overloaded, VivavoceError
 from vivavoce.contracts.speech import Transcript, TranscriptionOptions, Word
-from vivavoce.engines.sherpa.reading import RATE, Piece, Reading, cut, glued, join, silent
+from vivavoce.engines.sherpa.reading import RATE, Piece, Reading, glued, join
 
 SHORTEST = RATE // 2
 """Samples to which audio is filled up with silence: models that shorten their input fail on less than a few frames."""
