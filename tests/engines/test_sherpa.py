@@ -191,6 +191,47 @@ def test_long_audio_is_read_in_stretches_that_end_in_a_pause(load: Callable[...,
     assert abs(final.words[-4].start - 63.0) < 0.1
 
 
+def test_whisper_reads_one_at_a_time(load: Callable[..., Recorder]) -> None:
+    engine = load(models.whisper)
+    partials, finals = read(engine, say("abcd"), say("hgfe"), silence(2.0))
+    assert [final.text for final in finals] == ["ab cd", "h gf e", ""]
+    assert not any(partials)
+    assert set(engine.sizes) == {1}
+    assert (finals[0].words, engine.capabilities.word_times) == ((), False)
+    assert engine.capabilities.languages == ("en",)
+
+
+def test_whisper_loses_nothing_of_long_audio(load: Callable[..., Recorder]) -> None:
+    """It drops what is behind 29.5 s, so it is given less."""
+    engine = load(models.whisper)
+    _, (final,) = read(engine, say("abcd" * 30) + silence(3.0) + say("hgfe" * 5))
+    assert final.text.startswith(spoken("abcd" * 30) + " h")
+    assert final.text.count("g") >= 5
+    assert len(engine.sizes) == 2
+
+
+def multilingual(folder: Path) -> Path:
+    return models.whisper(folder, ("en", "de"))
+
+
+def test_whisper_is_told_the_language_or_finds_it(load: Callable[..., Recorder]) -> None:
+    told, free = load(multilingual, language="de"), load(multilingual)
+    assert (told.capabilities.languages, free.capabilities.languages) == (("de",), ("en", "de"))
+    (german,) = read(told, say("abcd"), language="de")[1]
+    assert (german.text, german.language) == ("ab cd", "de")
+    (found,) = read(free, say("abcd"))[1]
+    assert (found.text, found.language) == ("ab cd", "en")
+
+
+def test_a_language_that_would_end_the_process_is_refused_at_load(load: Callable[..., Recorder]) -> None:
+    with pytest.raises(UnknownName, match="reads en, de, not 'fr'"):
+        load(multilingual, language="fr")
+    with pytest.raises(UnknownName):
+        load(models.whisper, language="de")
+    with pytest.raises(UnknownName):
+        load(models.sense_voice, language="de")
+
+
 # --- several at once
 
 

@@ -65,6 +65,7 @@ class SherpaRecogniser:
         self._model = model = inspect(Path(path), str(settings.get("family", "")))
         family = model.family
         self._language = str(settings.get("language", ""))
+        self._check_language()
         self._unit = str(settings.get("modeling_unit", "bpe" if model.bpe_vocabulary else ""))
         self._hotwords = family.hotwords and bool(self._unit) and float(settings.get("hotwords_score", 1.5)) > 0
         _check_unit(self._unit, model)
@@ -92,9 +93,17 @@ class SherpaRecogniser:
             licence="Apache-2.0 (the library; the model has its own)",
         )
 
+    def _check_language(self) -> None:
+        """One that a multilingual Whisper has not ends the process at the first utterance."""
+        known = self._spoken()
+        if self._language and known and self._language.split("-")[0].lower() not in known:
+            raise UnknownName(f"this model reads {', '.join(known)}, not {self._language!r}", code="unknown_language")
+
     def _languages(self) -> tuple[str, ...]:
-        if self._language:
-            return (self._language,)
+        return (self._language,) if self._language else self._spoken()
+
+    def _spoken(self) -> tuple[str, ...]:
+        """What the model is known to read, empty if nothing is known."""
         if self._model.family.name == "whisper":
             many = self._model.metadata.get("is_multilingual") == "1"
             return tuple(self._model.metadata.get("all_language_codes", "").split(",")) if many else ("en",)
@@ -191,7 +200,7 @@ class SherpaRecogniser:
                 "num_left_chunks": int(settings.get("left_chunks", 4)),
             }
         if family.name in ("whisper", "sense-voice"):
-            arguments["language"] = self._language.split("-")[0]
+            arguments["language"] = self._language.split("-")[0].lower()
         kind = sherpa_onnx.OnlineRecognizer if family.streaming else sherpa_onnx.OfflineRecognizer
         try:
             return getattr(kind, family.factory)(**arguments)
