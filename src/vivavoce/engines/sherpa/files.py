@@ -11,8 +11,8 @@ from typing import BinaryIO
 from vivavoce.contracts.errors import ConfigurationError, EngineFailed, EngineMissing
 from vivavoce.engines.sherpa.families import FAMILIES, Family, find, lacking, recognise, role
 
-PULL = "fetch it with `vivavoce models pull NAME` (`vivavoce models` lists the names)"
-AGAIN = "fetch the model again with `vivavoce models pull NAME --force`"
+PULL = "fetch it with `vivavoce models pull NAME` (`vivavoce models list` names them)"
+AGAIN = "fetch the model again: `vivavoce models remove NAME`, then `vivavoce models pull NAME`"
 
 
 @dataclass(frozen=True, slots=True)
