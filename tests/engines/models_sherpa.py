@@ -6,6 +6,7 @@ A score is the mean of a band less the mean of the whole spectrum, so level does
 
 from __future__ import annotations
 
+import base64
 import math
 import struct
 from collections.abc import Mapping, Sequence
@@ -420,3 +421,67 @@ def sense_voice(folder: Path) -> Path:
     )
     _write(folder, (*SYMBOLS, "<|en|>", "<|NEUTRAL|>", "<|Speech|>", "<|woitn|>"), model=model)
     return folder / "model.onnx"
+
+
+def whisper(folder: Path, codes: Sequence[str] = ()) -> Path:
+    """Offline, one utterance a step: reads a letter each 0.2 s up to the first that is none. ``codes``: of languages."""
+    eot, sot, transcribe, translate, no_timestamps, no_speech, size = 8, 9, 10, 11, 12, 13, 15 + len(codes)
+    weights, bias = _scores()
+    wide = np.zeros((BINS, size), np.float32)
+    wide[:, :8], wide[:, eot] = 9.2 * weights[:, 1:], 9.2 * weights[:, 0]  # features are log10 / 4, not natural logarithms
+    low = np.full(size, -50, np.float32)
+    low[:8], low[eot] = bias[1:], bias[0]
+    ends = {"starts": 10, "stops": 2**31, "axes": 1, "steps": 20}
+    state = (1, "N", "S", size)
+    encoder = _model(
+        [
+            helper.make_node("Transpose", ["mel"], ["frames"], perm=[0, 2, 1]),
+            helper.make_node("Slice", ["frames", "starts", "stops", "axes", "steps"], ["sampled"]),
+            helper.make_node("MatMul", ["sampled", "wide"], ["weighed"]),
+            helper.make_node("Add", ["weighed", "low"], ["scored"]),
+            helper.make_node("Unsqueeze", ["scored", "first"], ["cross_k"]),
+            *_pass({"cross_k": "cross_v"}),
+        ],
+        [_constant(key, np.array([value], np.int64)) for key, value in ends.items()]
+        + [_constant("wide", wide), _constant("low", low), _constant("first", np.array([0], np.int64))],
+        {"mel": (FLOAT, ("N", BINS, "T"))},
+        {"cross_k": (FLOAT, state), "cross_v": (FLOAT, state)},
+        {"model_type": "whisper-tones", "n_mels": BINS, "n_text_layer": 1, "n_text_ctx": 200, "n_text_state": 1}
+        | {"n_vocab": size, "sot": sot, "eot": eot, "blank_id": 14, "translate": translate, "transcribe": transcribe}
+        | {"is_multilingual": int(bool(codes)), "no_timestamps": no_timestamps, "no_speech": no_speech}
+        | {"sot_sequence": f"{sot},15,{transcribe}" if codes else f"{sot}"}
+        | {"all_language_tokens": ",".join(str(15 + i) for i in range(len(codes))), "all_language_codes": ",".join(codes)},
+    )
+    prompt = 4 if codes else 2
+    cache = (1, "N", "C", 1)
+    decoder = _model(
+        [
+            helper.make_node("Shape", ["tokens"], ["shape"]),
+            helper.make_node("Gather", ["shape", "one"], ["said"]),
+            helper.make_node("Add", ["offset", "said"], ["behind"]),
+            helper.make_node("Sub", ["behind", "prompt"], ["maybe"]),
+            helper.make_node("Max", ["maybe", "none"], ["place"]),  # while the language is found out there is no place yet
+            helper.make_node("Squeeze", ["cross_k", "none"], ["scored"]),
+            helper.make_node("Gather", ["scored", "place"], ["logits"], axis=1),
+            *_pass(
+                {
+                    "self_k": "next_k",
+                    "self_v": "next_v",
+                }
+            ),
+        ],
+        [_constant(key, np.array([value], np.int64)) for key, value in {"one": 1, "prompt": prompt, "none": 0}.items()],
+        {
+            "tokens": (INT64, ("N", "L")),
+            "self_k": (FLOAT, cache),
+            "self_v": (FLOAT, cache),
+            "cross_k": (FLOAT, state),
+            "cross_v": (FLOAT, state),
+            "offset": (INT64, (1,)),
+        },
+        {"logits": (FLOAT, ("N", 1, size)), "next_k": (FLOAT, cache), "next_v": (FLOAT, cache)},
+        {},
+    )
+    texts = [symbol.replace("▁", " ") for symbol in LETTERS]
+    _write(folder, [base64.b64encode(text.encode()).decode() for text in texts], encoder=encoder, decoder=decoder)
+    return folder / "encoder.onnx"

@@ -11,6 +11,7 @@ import pytest
 from tests.engines import models_sherpa as models
 from tests.engines.models_sherpa import LETTERS, say, spoken
 from tests.laws.laws import silence
+from vivavoce.contracts.engines import BatchTranscription, BatchTranscriptionEngine
 from vivavoce.contracts.errors import ConfigurationError, EngineFailed, EngineMissing, InvalidAudio, Overloaded, UnknownName
 from vivavoce.contracts.speech import Transcript, TranscriptionOptions
 from vivavoce.engines.sherpa import SherpaRecogniser
@@ -191,6 +192,62 @@ def test_long_audio_is_read_in_stretches_that_end_in_a_pause(load: Callable[...,
     assert abs(final.words[-4].start - 63.0) < 0.1
 
 
+def test_a_step_has_room_for_so_much_audio(load: Callable[..., Recorder]) -> None:
+    """Heartbeats are answered between two steps, so a batch of long utterances takes several."""
+    engine = load(models.nemo_ctc, stretch_seconds=5)
+    streams = [engine.open(TranscriptionOptions()) for _ in range(5)]
+    for stream in streams:
+        stream.send(say("abcd", seconds=0.5))
+        stream.end()
+    left = [5]
+    while pending := [stream for stream in streams if stream.pending]:
+        engine.advance(pending)
+        left.append(sum(stream.pending for stream in streams))
+    assert left == [5, 3, 1, 0]
+    assert {stream.finish().text for stream in streams} == {"ab cd"}
+
+
+def test_whisper_reads_one_at_a_time(load: Callable[..., Recorder]) -> None:
+    engine = load(models.whisper)
+    partials, finals = read(engine, say("abcd"), say("hgfe"), silence(2.0))
+    assert [final.text for final in finals] == ["ab cd", "h gf e", ""]
+    assert not any(partials)
+    assert set(engine.sizes) == {1}
+    assert (finals[0].words, engine.capabilities.word_times) == ((), False)
+    assert engine.capabilities.languages == ("en",)
+
+
+def test_whisper_loses_nothing_of_long_audio(load: Callable[..., Recorder]) -> None:
+    """It drops what is behind 29.5 s, so it is given less."""
+    engine = load(models.whisper)
+    _, (final,) = read(engine, say("abcd" * 24) + silence(3.0) + say("hgfe" * 8))
+    assert final.text.startswith(spoken("abcd" * 24) + " h")
+    assert final.text.count("g") >= 8
+    assert len(engine.sizes) == 2
+
+
+def multilingual(folder: Path) -> Path:
+    return models.whisper(folder, ("en", "de"))
+
+
+def test_whisper_is_told_the_language_or_finds_it(load: Callable[..., Recorder]) -> None:
+    told, free = load(multilingual, language="de"), load(multilingual)
+    assert (told.capabilities.languages, free.capabilities.languages) == (("de",), ("en", "de"))
+    (german,) = read(told, say("abcd"), language="de")[1]
+    assert (german.text, german.language) == ("ab cd", "de")
+    (found,) = read(free, say("abcd"))[1]
+    assert (found.text, found.language) == ("ab cd", "en")
+
+
+def test_a_language_that_would_end_the_process_is_refused_at_load(load: Callable[..., Recorder]) -> None:
+    with pytest.raises(UnknownName, match="reads en, de, not 'fr'"):
+        load(multilingual, language="fr")
+    with pytest.raises(UnknownName):
+        load(models.whisper, language="de")
+    with pytest.raises(UnknownName):
+        load(models.sense_voice, language="de")
+
+
 # --- several at once
 
 
@@ -301,6 +358,17 @@ def test_capitals_are_given_in_small_letters(load: Callable[..., Recorder], tmp_
     assert final.text == "ab cd"
     assert [word.text for word in final.words] == ["ab", "cd"]
     assert all(partial.text.islower() for partial in partials)
+
+
+def test_it_keeps_the_shape_of_the_contract(load: Callable[..., Recorder]) -> None:
+    engine: BatchTranscriptionEngine = load(models.zipformer2_ctc)
+    stream: BatchTranscription = engine.open(TranscriptionOptions())
+    stream.end()
+    stream.end()
+    assert not stream.pending
+    assert stream.poll() is None
+    assert stream.finish() == Transcript("", final=True)
+    stream.close()
 
 
 # --- refusals

@@ -82,6 +82,7 @@ class BatchTranscriptionEngine(TranscriptionEngine, Protocol):
     def advance(self, streams: Sequence[BatchTranscription]) -> None:
         """One bounded step for each of ``streams``, all of them pending. Between two steps any of them may be closed.
 
+        Where all would be too much for one step (heartbeats are answered between two), those left out stay pending.
         If it raises, those still pending are advanced one by one, and whichever raises by itself fails alone.
         """
 

@@ -172,8 +172,8 @@ def test_a_file_that_is_cut_off_anywhere_in_its_graph_is_noticed(tmp_path: Path)
     [
         ("<blk> 0\n▁a 1\nb 2\n", ["<blk>", "▁a", "b"]),
         ("<blk> 0\n  1\nb 2", ["<blk>", " ", "b"]),
-        ("a\t0\n", None),
-        ("a 0\nb 2\n", None),
+        ("<blk> 0\n\u00a0 1\n", ["<blk>", " "]),
+        ("a\t0\nb\t1\n", ["a", "b"]),
         ("a\nb\n", None),
         ("", None),
         ("a 0\nb x\n", None),

@@ -229,6 +229,25 @@ def test_it_rests_while_the_parent_does_not_read(batches: Batches) -> None:
     assert batches.loop._patience() is None
 
 
+class Modest(Batch):
+    """Takes one of each batch, and leaves the others pending."""
+
+    def advance(self, streams: Sequence[BatchStream]) -> None:
+        super().advance(streams[:1])
+
+
+def test_who_is_left_out_of_a_step_comes_in_a_later_one(make: Make) -> None:
+    batches = make(lambda kind, name, settings: Modest(settings))
+    batches.open(1, 2, 3)
+    batches.give(*(batches.say(number, 3) + pack(Kind.FINISH, number) for number in (1, 2, 3)))
+    for _ in range(50):
+        batches.later(WINDOW)
+        batches.steps(1)
+    assert batches.texts(final=True) == {1: ["ddd"], 2: ["ddd"], 3: ["ddd"]}
+    first = [batch[0] for batch in batches.engine.batches[:3]]
+    assert len(set(first)) == 3, "in turns"
+
+
 class Brittle(Batch):
     """Fails on opening or on finishing, as the language asks."""
 

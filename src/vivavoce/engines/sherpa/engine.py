@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from vivavoce.contracts.engines import BatchTranscription
 from vivavoce.contracts.errors import ConfigurationError, EngineFailed, EngineMissing, UnknownName, VivavoceError
 from vivavoce.contracts.speech import Capabilities, TranscriptionOptions
 from vivavoce.engines.sherpa.files import AGAIN, Model, inspect
@@ -51,6 +52,7 @@ class SherpaRecogniser:
     - ``hotwords_score`` (1.5): how much words of a vocabulary are preferred; 0 ignores them, and decodes greedily. They need
       a transducer with bpe.vocab in its folder, or ``modeling_unit`` "cjkchar" for a model whose tokens are characters.
     - ``max_seconds`` (3600 streaming, 600 otherwise): longest utterance.
+    - ``stretch_seconds`` (30, Whisper 28): most audio a model that does not stream reads in a step, over all utterances.
     - ``chunk_size`` (16), ``left_chunks`` (4): of a streaming WeNet model, as it was exported.
 
     Raises EngineMissing without the package or a file, EngineFailed for a damaged file.
@@ -65,6 +67,7 @@ class SherpaRecogniser:
         self._model = model = inspect(Path(path), str(settings.get("family", "")))
         family = model.family
         self._language = str(settings.get("language", ""))
+        self._check_language()
         self._unit = str(settings.get("modeling_unit", "bpe" if model.bpe_vocabulary else ""))
         self._hotwords = family.hotwords and bool(self._unit) and float(settings.get("hotwords_score", 1.5)) > 0
         _check_unit(self._unit, model)
@@ -72,6 +75,7 @@ class SherpaRecogniser:
         appending = not self._hotwords and family.times
         self._style = Style(model.tokens.upper, spaced, appending, self._language or None)
         self._max_bytes = 2 * RATE * int(settings.get("max_seconds", 3_600 if family.streaming else 600))
+        self._stretch = min(family.seconds, float(settings.get("stretch_seconds", family.seconds)))
         self.BATCH = family.batch
         self.WINDOW = WINDOW if family.batch > 1 else 0.0
         self._recogniser: Any = self._load(settings)
@@ -92,9 +96,17 @@ class SherpaRecogniser:
             licence="Apache-2.0 (the library; the model has its own)",
         )
 
+    def _check_language(self) -> None:
+        """One that a multilingual Whisper has not ends the process at the first utterance."""
+        known = self._spoken()
+        if self._language and known and self._language.split("-")[0].lower() not in known:
+            raise UnknownName(f"this model reads {', '.join(known)}, not {self._language!r}", code="unknown_language")
+
     def _languages(self) -> tuple[str, ...]:
-        if self._language:
-            return (self._language,)
+        return (self._language,) if self._language else self._spoken()
+
+    def _spoken(self) -> tuple[str, ...]:
+        """What the model is known to read, empty if nothing is known."""
         if self._model.family.name == "whisper":
             many = self._model.metadata.get("is_multilingual") == "1"
             return tuple(self._model.metadata.get("all_language_codes", "").split(",")) if many else ("en",)
@@ -110,17 +122,18 @@ class SherpaRecogniser:
                 f"this model reads {', '.join(sorted(known))}, not {options.language!r}", code="unknown_language"
             )
         if not self._model.family.streaming:
-            return WholeUtterance(self._model.family.seconds, self._style, options, self._max_bytes)
+            return WholeUtterance(self._stretch, self._style, options, self._max_bytes)
         stream = self._stream(options)
         return StreamingUtterance(self._recogniser, stream, self._tail, self._style, options, self._max_bytes)
 
-    def advance(self, streams: Sequence[StreamingUtterance | WholeUtterance]) -> None:
-        """Read a chunk of each (all that is left of those that have ended), or a stretch."""
-        for utterance in streams:
+    def advance(self, streams: Sequence[BatchTranscription]) -> None:
+        """Read a chunk of each (all that is left of those that have ended), or stretches of as many as there is room for."""
+        streaming = [utterance for utterance in streams if isinstance(utterance, StreamingUtterance)]
+        for utterance in streaming:
             if utterance.failure is not None:
                 raise utterance.failure
-        self._advance_streaming([u for u in streams if isinstance(u, StreamingUtterance)])
-        self._advance_whole([u for u in streams if isinstance(u, WholeUtterance)])
+        self._advance_streaming(streaming)
+        self._advance_whole([utterance for utterance in streams if isinstance(utterance, WholeUtterance)])
 
     def close(self) -> None:
         """Let the model go."""
@@ -144,9 +157,15 @@ class SherpaRecogniser:
             ready = [utterance for utterance in ready if utterance.ended and utterance.pending]
 
     def _advance_whole(self, utterances: list[WholeUtterance]) -> None:
-        stretches = {utterance: utterance.stretch() for utterance in utterances}
-        streams = {}
-        for utterance, samples in stretches.items():
+        room = round(self._stretch * RATE)
+        taken: list[WholeUtterance] = []
+        streams: dict[WholeUtterance, Any] = {}
+        for utterance in utterances:
+            samples = utterance.stretch()
+            room -= 0 if samples is None else len(samples)
+            if room < 0 and streams:
+                break
+            taken.append(utterance)
             if samples is not None:
                 streams[utterance] = self._stream(utterance.options)
                 streams[utterance].accept_waveform(RATE, samples)
@@ -156,7 +175,7 @@ class SherpaRecogniser:
             results = {utterance: stream.result for utterance, stream in streams.items()}
         except _FAULTS as error:
             raise self._mapped(error) from error
-        for utterance in utterances:
+        for utterance in taken:
             result = results.get(utterance)
             if result is None:
                 utterance.read(None)
@@ -191,7 +210,7 @@ class SherpaRecogniser:
                 "num_left_chunks": int(settings.get("left_chunks", 4)),
             }
         if family.name in ("whisper", "sense-voice"):
-            arguments["language"] = self._language.split("-")[0]
+            arguments["language"] = self._language.split("-")[0].lower()
         kind = sherpa_onnx.OnlineRecognizer if family.streaming else sherpa_onnx.OfflineRecognizer
         try:
             return getattr(kind, family.factory)(**arguments)

@@ -31,7 +31,7 @@ class Style:
 
 
 class Utterance:
-    """What both kinds have in common: an account of audio, an end, and a failure that is told once."""
+    """What both kinds have in common: an account of audio, and an end."""
 
     def __init__(self, style: Style, options: TranscriptionOptions, max_bytes: int) -> None:
         self.style = style
@@ -41,8 +41,6 @@ class Utterance:
         self._told = ""
         self.ended = False
         self.closed = False
-        self.failure: VivavoceError | None = None
-        """Set where the library lost the utterance; it is then pending until ``advance`` has told."""
 
     def take(self, pcm: bytes) -> NDArray[np.int16]:
         """Samples of ``pcm``. Raises InvalidAudio for half samples, Overloaded beyond the longest utterance."""
@@ -88,6 +86,8 @@ class StreamingUtterance(Utterance):
         super().__init__(style, options, max_bytes)
         self._recogniser = recogniser
         self.stream = stream
+        self.failure: VivavoceError | None = None
+        """Set where the library lost the utterance; it is then pending until ``advance`` has told."""
         self._tail = tail
         self._heard = False
         self._done = Reading()
@@ -168,9 +168,9 @@ class WholeUtterance(Utterance):
 
     @property
     def pending(self) -> bool:
-        """Whether a stretch is full, or the last one is left, or a failure to be told."""
+        """Whether a stretch is full, or the last one is left."""
         full = len(self._audio) > 2 * self._longest
-        return not self.closed and (self.failure is not None or full or (self.ended and bool(self._audio)))
+        return not self.closed and (full or (self.ended and bool(self._audio)))
 
     def send(self, pcm: bytes) -> None:
         """Keep audio."""
