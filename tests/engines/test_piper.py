@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -28,7 +29,9 @@ from vivavoce.engines.piper import Piper
 from vivavoce.engines.piper.model_file import with_durations
 from vivavoce.engines.piper.phonemes import EspeakPhonemes
 from vivavoce.engines.piper.voice_file import read
+from vivavoce.flow.clock import SystemClock
 from vivavoce.workers.options import EngineOptions, WorkerOptions
+from vivavoce.workers.pool import WorkerPool
 
 pytestmark = pytest.mark.engine
 
@@ -442,3 +445,30 @@ def test_the_description_is_read_as_it_is(folder: Path) -> None:
 async def test_laws(law: laws.Law, folder: Path) -> None:
     group = WorkerOptions("law", (EngineOptions("tts", "piper", {"model": str(folder / "en_US-tones-low.onnx")}),))
     await keep(law, "text_to_speech", "piper", group)
+
+
+@pytest.mark.process
+@pytest.mark.real_time
+async def test_eight_voices_side_by_side_and_a_damaged_one_in_a_worker(tmp_path: Path) -> None:
+    """A file that is damaged fails its own job with its own name; the others are spoken, whole and alike."""
+    good, bad = make_piper(tmp_path), make_piper(tmp_path, "de_DE-broken-low", espeak="de")
+    bad.write_bytes(bad.read_bytes()[:-300])
+    engine = EngineOptions("tts", "piper", {"models": os.pathsep.join(map(str, (good, bad)))})
+    pool = WorkerPool([WorkerOptions("voices", (engine,))], SystemClock())
+    try:
+        await pool.start()
+        port = pool.text_to_speech("piper")
+        jobs = [laws.speak(port, (f"{FOX} ", FOX), SynthesisOptions(rate=16_000)) for _ in range(7)]
+        jobs.insert(3, laws.speak(port, ("Hallo.",), SynthesisOptions(language="de")))
+        *spoken, failed = sorted(
+            await asyncio.gather(*jobs, return_exceptions=True), key=lambda one: isinstance(one, Exception)
+        )
+        assert isinstance(failed, EngineFailed)
+        assert "de_DE-broken-low.onnx is damaged" in str(failed)
+        lengths = {sum(audio.chunk.samples for audio in one) for one in spoken}
+        assert len(spoken) == 7
+        assert len(lengths) == 1
+        assert {one[-1].text_end for one in spoken} == {2 * len(FOX) + 1}
+        assert all(one[0].exact for one in spoken)
+    finally:
+        await pool.close()

@@ -1,9 +1,9 @@
 """Text to speech with sherpa-onnx (2.x, Apache-2.0, free of GPL code).
 
 It makes no phonemes of its own any more: a voice needs a lexicon, and words that are not in it are not said. ``generate``
-blocks, and its callback is not called by every family (2.0.1: never by Kitten), so it is given a piece of bounded length at
-a time; that bounds a step, and a job is stopped between two pieces. A model that lacks something makes the library end its process, which is why ``folder`` looks
-first. There are no word times: spans are estimated in proportion.
+blocks, and not every family calls its callback (2.0.1: Kitten does not), so it is given a piece of bounded length at a time:
+that bounds a step, and a job is stopped between two pieces. A model that lacks something makes the library end its process,
+which is why ``folder`` looks first. There are no word times: spans are estimated in proportion.
 """
 
 from __future__ import annotations
