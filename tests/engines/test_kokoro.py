@@ -154,6 +154,16 @@ def test_the_first_sound_comes_before_the_rest_is_computed(counted: tuple[Kokoro
     assert max(sizes) < 150
 
 
+def test_pieces_grow_until_the_limit(counted: tuple[Kokoro, CountingSession]) -> None:
+    engine, session = counted
+    list(engine.open(SynthesisOptions()).speak("on and on it goes " * 30))
+    sizes = [call["tokens"].shape[1] for call in session.calls]
+    assert sizes[0] <= 40
+    assert sizes[0] < sizes[1] < sizes[2]
+    assert max(sizes) <= 110
+    assert len(sizes) < 12
+
+
 def test_an_abandoned_job_calls_the_model_no_more(counted: tuple[Kokoro, CountingSession]) -> None:
     engine, session = counted
     job = engine.open(SynthesisOptions())

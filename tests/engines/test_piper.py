@@ -284,6 +284,17 @@ def test_the_first_sound_comes_before_the_rest_is_computed(every: Piper) -> None
     assert len(calls) > 8
 
 
+def test_a_long_sentence_is_heard_after_its_first_clause(every: Piper) -> None:
+    calls = counted(every).calls
+    text = "When it rained, which it did for days, the fox stayed at home, " * 5
+    steps = every.open(SynthesisOptions(voice="en_US-tones-low")).speak(text)
+    next(steps)
+    assert len(calls) == 1
+    assert calls[0]["input"].shape[1] < 2 * 45, "at most 40 characters"
+    list(steps)
+    assert len(calls) < len(text) / 40
+
+
 def test_an_abandoned_job_calls_the_model_no_more(every: Piper) -> None:
     calls = counted(every).calls
     job = every.open(SynthesisOptions(voice="en_US-tones-low"))
