@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -18,7 +19,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.engines.models_piper import HOP, IDS, frames_of, make_piper
 from tests.engines.tones import heard, melody
-from tests.engines.voices import ODD_TEXTS, SILENT_TEXTS, CountingSession, assert_tiles, samples
+from tests.engines.voices import ODD_TEXTS, SILENT_TEXTS, CountingSession, assert_tiles, samples, starved, with_ballast
 from tests.laws import laws
 from tests.laws.test_workers import keep
 from vivavoce.contracts.engines import SynthesisEngine
@@ -28,7 +29,9 @@ from vivavoce.engines.piper import Piper
 from vivavoce.engines.piper.model_file import with_durations
 from vivavoce.engines.piper.phonemes import EspeakPhonemes
 from vivavoce.engines.piper.voice_file import read
+from vivavoce.flow.clock import SystemClock
 from vivavoce.workers.options import EngineOptions, WorkerOptions
+from vivavoce.workers.pool import WorkerPool
 
 pytestmark = pytest.mark.engine
 
@@ -281,6 +284,17 @@ def test_the_first_sound_comes_before_the_rest_is_computed(every: Piper) -> None
     assert len(calls) > 8
 
 
+def test_a_long_sentence_is_heard_after_its_first_clause(every: Piper) -> None:
+    calls = counted(every).calls
+    text = "When it rained, which it did for days, the fox stayed at home, " * 5
+    steps = every.open(SynthesisOptions(voice="en_US-tones-low")).speak(text)
+    next(steps)
+    assert len(calls) == 1
+    assert calls[0]["input"].shape[1] < 2 * 45, "at most 40 characters"
+    list(steps)
+    assert len(calls) < len(text) / 40
+
+
 def test_an_abandoned_job_calls_the_model_no_more(every: Piper) -> None:
     calls = counted(every).calls
     job = every.open(SynthesisOptions(voice="en_US-tones-low"))
@@ -399,30 +413,15 @@ def test_an_unknown_device(folder: Path) -> None:
             list(Piper({"model": model, "device": device}).open(SynthesisOptions()).speak("Hello"))
 
 
-def test_out_of_memory(folder: Path) -> None:
-    """In a process of its own with hardly any memory left: an error of the tree, and the next short text is spoken."""
-    script = f"""
-import resource
-from vivavoce.contracts.errors import EngineFailed
-from vivavoce.contracts.speech import SynthesisOptions
+def test_out_of_memory(tmp_path: Path) -> None:
+    """While the voice is loaded and while it speaks: an error that may pass, and later it speaks as if nothing had been."""
+    model = with_ballast(make_piper(tmp_path))
+    loading, loaded, speaking, again = starved(f"""
 from vivavoce.engines.piper import Piper
-engine = Piper({{"model": {str(folder / "en_US-tones-low.onnx")!r}}})
-list(engine.open(SynthesisOptions()).speak("Hello"))
-used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + (8 << 20), resource.RLIM_INFINITY))
-try:
-    list(engine.open(SynthesisOptions(speed=0.25)).speak("many words " * 8))
-    print("spoken")
-except EngineFailed as error:
-    print("refused:", error)
-resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-print(sum(len(piece.pcm) for piece in engine.open(SynthesisOptions()).speak("Hello")))
-"""
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    first, second = done.stdout.splitlines()
-    assert first.startswith("refused:")
-    assert int(second) > 10_000
+engine = Piper({{"model": {str(model)!r}}})""")
+    assert (loading, speaking) == ("refused", "refused")
+    assert loaded == again
+    assert int(loaded) > 10_000
 
 
 def test_without_the_package() -> None:
@@ -457,3 +456,30 @@ def test_the_description_is_read_as_it_is(folder: Path) -> None:
 async def test_laws(law: laws.Law, folder: Path) -> None:
     group = WorkerOptions("law", (EngineOptions("tts", "piper", {"model": str(folder / "en_US-tones-low.onnx")}),))
     await keep(law, "text_to_speech", "piper", group)
+
+
+@pytest.mark.process
+@pytest.mark.real_time
+async def test_eight_voices_side_by_side_and_a_damaged_one_in_a_worker(tmp_path: Path) -> None:
+    """A file that is damaged fails its own job with its own name; the others are spoken, whole and alike."""
+    good, bad = make_piper(tmp_path), make_piper(tmp_path, "de_DE-broken-low", espeak="de")
+    bad.write_bytes(bad.read_bytes()[:-300])
+    engine = EngineOptions("tts", "piper", {"models": os.pathsep.join(map(str, (good, bad)))})
+    pool = WorkerPool([WorkerOptions("voices", (engine,))], SystemClock())
+    try:
+        await pool.start()
+        port = pool.text_to_speech("piper")
+        jobs = [laws.speak(port, (f"{FOX} ", FOX), SynthesisOptions(rate=16_000)) for _ in range(7)]
+        jobs.insert(3, laws.speak(port, ("Hallo.",), SynthesisOptions(language="de")))
+        *spoken, failed = sorted(
+            await asyncio.gather(*jobs, return_exceptions=True), key=lambda one: isinstance(one, Exception)
+        )
+        assert isinstance(failed, EngineFailed)
+        assert "de_DE-broken-low.onnx is damaged" in str(failed)
+        lengths = {sum(audio.chunk.samples for audio in one) for one in spoken}
+        assert len(spoken) == 7
+        assert len(lengths) == 1
+        assert {one[-1].text_end for one in spoken} == {2 * len(FOX) + 1}
+        assert all(one[0].exact for one in spoken)
+    finally:
+        await pool.close()

@@ -66,7 +66,7 @@ class SpokenStream:
         try:
             yield from self._tell(text, clauses)
         except MemoryError as error:
-            raise EngineFailed("no memory left to speak this text", retryable=True, cause=error) from error
+            raise EngineFailed(f"no memory left to speak this text: {error}", retryable=True, cause=error) from error
 
     def _tell(self, text: str, clauses: Iterable[Said]) -> Iterator[SpokenPiece]:
         told = 0
@@ -114,6 +114,11 @@ class SpokenStream:
             end = min(total, begin + size)
             yield begin, end
             begin, size = end, int(_CHUNK * self._rate)
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether the error of a native library means that memory ran out; raise MemoryError in its place, ``tell`` maps it."""
+    return any(words in str(error) for words in ("bad_alloc", "Failed to allocate memory", "out of memory"))
 
 
 def to_pcm(samples: Samples) -> bytes:

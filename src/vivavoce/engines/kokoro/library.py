@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vivavoce.audio.spoken import lacks_memory
 from vivavoce.contracts.errors import EngineFailed, EngineMissing
 
 try:
@@ -71,7 +72,7 @@ def voice_names(path: Path) -> list[str]:
 
 
 class Model:
-    """The loaded model and its voices, 80–350 MB. Raises EngineFailed for files that are not Kokoro's."""
+    """The loaded model and its voices, 80–350 MB. Raises EngineFailed for files that are not Kokoro's, MemoryError."""
 
     def __init__(self, model: Path, voices: Path, threads: int, device: str) -> None:
         options = onnxruntime.SessionOptions()
@@ -80,9 +81,9 @@ class Model:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads must not burn a core
         try:
             self.session: Any = onnxruntime.InferenceSession(str(model), options, providers=_providers(device))
-        except MemoryError as error:
-            raise EngineFailed(f"no memory for the Kokoro model {model}", retryable=True, cause=error) from error
         except _FAULTS as error:
+            if lacks_memory(error):
+                raise MemoryError(str(model)) from error
             raise _broken(model, str(error), error) from error
         offered = {given.name for given in self.session.get_inputs()}
         lacking = [name for name in _INPUTS if name not in offered]
@@ -103,13 +104,15 @@ class Model:
         return " ".join(_FLAG.sub("", found).split())
 
     def run(self, phonemes: str, voice: str, speed: float) -> Batch:
-        """One call of the model for at most ``MOST_PHONEMES``. Raises EngineFailed where the runtime does."""
+        """One call of the model for at most ``MOST_PHONEMES``. Raises EngineFailed where the runtime does, MemoryError."""
         try:
             style = self._style(voice)
             samples, _, times = self._library.create_timed(
                 phonemes, style, speed, is_phonemes=True, trim=False, sentence_pause=0.0, clause_pause=0.0
             )
         except _FAULTS as error:
+            if lacks_memory(error):
+                raise MemoryError("Kokoro") from error
             raise EngineFailed(f"Kokoro failed with the voice {voice}: {error}", cause=error) from error
         clean: Floats = np.nan_to_num(np.asarray(samples, np.float32).reshape(-1), posinf=1.0, neginf=-1.0)
         return Batch(clean, tuple((time.phoneme, round(time.end * RATE)) for time in times))

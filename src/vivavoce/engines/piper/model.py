@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vivavoce.audio.spoken import lacks_memory
 from vivavoce.contracts.errors import EngineFailed, EngineMissing
 from vivavoce.engines.piper.model_file import with_durations
 from vivavoce.engines.piper.voice_file import MENDING, VoiceFile
@@ -40,7 +41,7 @@ class Utterance:
 
 
 class Model:
-    """A loaded voice. Raises EngineMissing without onnxruntime, EngineFailed for a file that is not a Piper voice."""
+    """A loaded voice. Raises EngineMissing without onnxruntime, EngineFailed for what is no Piper voice, MemoryError."""
 
     def __init__(self, voice: VoiceFile, threads: int, device: str) -> None:
         if onnxruntime is None:
@@ -55,9 +56,9 @@ class Model:
                 with_durations(voice.model.read_bytes()), options, providers=_providers(device)
             )
             lacking = _INPUTS - {given.name for given in self._session.get_inputs()}
-        except MemoryError as error:
-            raise EngineFailed(f"no memory for the Piper voice {voice.model}", retryable=True, cause=error) from error
         except _FAULTS as error:
+            if lacks_memory(error):
+                raise MemoryError(str(voice.model)) from error
             raise _broken(voice, str(error), error) from error
         if lacking:
             raise _broken(voice, f"it has no input called {', '.join(sorted(lacking))}", None)
@@ -65,7 +66,7 @@ class Model:
         self._peak = _QUIETEST
 
     def run(self, ids: list[int], speaker: int | None, speed: float) -> Utterance:
-        """One call of the model. Raises EngineFailed where the runtime does."""
+        """One call of the model. Raises EngineFailed where the runtime does, MemoryError."""
         voice = self._voice
         feeds = {
             "input": np.array([ids], np.int64),
@@ -77,6 +78,8 @@ class Model:
         try:
             audio, *rest = self._session.run(self._outputs, feeds)
         except _FAULTS as error:
+            if lacks_memory(error):
+                raise MemoryError(voice.stem) from error
             raise EngineFailed(f"the Piper voice {voice.stem} failed: {error}", cause=error) from error
         samples: Floats = np.nan_to_num(np.asarray(audio, np.float32).reshape(-1), posinf=1.0, neginf=-1.0)
         return Utterance(self._levelled(samples), self._durations(rest, len(ids), samples.size))

@@ -7,6 +7,7 @@ another process would leave the rest of this package free of it.
 from __future__ import annotations
 
 import unicodedata
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -24,6 +25,7 @@ except ImportError as error:
 
 MOST_PHONEMES = 160
 """Phonemes in one call of a model: about 12 s of speech. Only digits and abbreviations come near it."""
+_WORDS, _LONGEST_WORD = 4_096, 32
 Phonemes = list[str]
 
 
@@ -41,13 +43,24 @@ class EspeakPhonemes:
         if _lack is not None:
             raise EngineMissing("piper-tts is not installed: pip install 'vivavoce[piper]'", cause=_lack)
         self._espeak: Any = EspeakPhonemizer()
+        self._words: OrderedDict[tuple[str, frozenset[tuple[str, ...]], str], list[Phonemes]] = OrderedDict()
         self._vowels: Any = None
         """Writes the short vowels Arabic leaves out, which espeak-ng needs; 5 MB, loaded for the first Arabic text."""
 
     def phonemes(self, text: str, voice: VoiceFile) -> list[Phonemes]:
-        """Characters themselves for a voice of the kind "text"."""
+        """Characters themselves for a voice of the kind "text". Words are remembered: setting a voice takes 0.4 ms."""
         if voice.kind == "text":
             return [list(unicodedata.normalize("NFD", text))]
+        if " " in text or len(text) > _LONGEST_WORD:
+            return self._read(text, voice)
+        key = (voice.espeak_voice, voice.clusters, text)
+        found = self._words.pop(key, None) or self._read(text, voice)
+        self._words[key] = found
+        if len(self._words) > _WORDS:
+            self._words.popitem(last=False)
+        return found
+
+    def _read(self, text: str, voice: VoiceFile) -> list[Phonemes]:
         if voice.espeak_voice == "ar":
             self._vowels = self._vowels or TashkeelDiacritizer()
             text = self._vowels(text)

@@ -1,9 +1,9 @@
 """Text to speech with sherpa-onnx (2.x, Apache-2.0, free of GPL code).
 
 It makes no phonemes of its own any more: a voice needs a lexicon, and words that are not in it are not said. ``generate``
-blocks and returns whole sentences, so it is given a piece of bounded length at a time; that bounds a step, and a job is
-stopped between two pieces. A model that lacks something makes the library end its process, which is why ``folder`` looks
-first. There are no word times: spans are estimated in proportion.
+blocks, and not every family calls its callback (2.0.1: Kitten does not), so it is given a piece of bounded length at a time:
+that bounds a step, and a job is stopped between two pieces. A model that lacks something makes the library end its process,
+which is why ``folder`` looks first. There are no word times: spans are estimated in proportion.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.audio.spoken import Said, SpokenPiece, SpokenStream
+from vivavoce.audio.spoken import Said, SpokenPiece, SpokenStream, lacks_memory
 from vivavoce.contracts.audio import AudioFormat
 from vivavoce.contracts.errors import EngineFailed, EngineMissing, UnknownName
 from vivavoce.contracts.speech import Capabilities, SynthesisOptions, Voice
@@ -107,21 +107,22 @@ class SherpaTts:
         return self._folder
 
     def generate(self, text: str, speaker: int, speed: float) -> NDArray[np.float32]:
-        """One call of the library, which is loaded when it is first needed. Raises EngineFailed."""
+        """One call of the library, which is loaded when it is first needed. Raises EngineFailed, MemoryError."""
         try:
             if self._tts is None:
-                self._tts = sherpa_onnx.OfflineTts(_configuration(self._folder, self._threads, self._device))
-            audio = self._tts.generate(text, speaker, speed)
-        except MemoryError as error:
-            raise EngineFailed("no memory left for sherpa-onnx to speak", retryable=True, cause=error) from error
+                self._tts = self._load()
+            samples = np.asarray(self._tts.generate(text, speaker, speed).samples, np.float32)
         except (RuntimeError, ValueError, TypeError, OSError) as error:
+            if lacks_memory(error) or isinstance(error.__cause__, MemoryError):
+                raise MemoryError(str(self._folder.model)) from error
             raise EngineFailed(f"sherpa-onnx failed with {self._folder.model}: {error}", cause=error) from error
-        samples = np.asarray(audio.samples, np.float32)
-        if samples.size and audio.sample_rate != self._folder.rate:
-            raise EngineFailed(
-                f"sherpa-onnx speaks at {audio.sample_rate} Hz, {self._folder.model} says {self._folder.rate}"
-            )
         return samples
+
+    def _load(self) -> Any:
+        tts = sherpa_onnx.OfflineTts(_configuration(self._folder, self._threads, self._device))
+        if tts.sample_rate != self._folder.rate:
+            raise EngineFailed(f"sherpa-onnx speaks at {tts.sample_rate} Hz, {self._folder.model} says {self._folder.rate}")
+        return tts
 
     def close(self) -> None:
         """Give the model back."""
