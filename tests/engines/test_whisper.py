@@ -98,8 +98,8 @@ def test_long_audio_is_read_in_windows_cut_in_pauses_with_times_of_the_whole(eng
     assert heard.text == f"{LOW} {HIGH} {LOW}"
     starts = [word.start for word in heard.words]
     assert starts == sorted(starts)
-    assert starts[3] == pytest.approx(23.5, abs=0.3)
-    assert starts[6] == pytest.approx(47.5, abs=0.3)
+    assert starts[3] == pytest.approx(23.5, abs=0.6)
+    assert starts[6] == pytest.approx(47.5, abs=0.6)
 
 
 def test_a_window_is_read_as_soon_as_it_is_full_and_no_longer_changes(engine: Whisper) -> None:
