@@ -2,7 +2,8 @@
 
 The library works on frames of exactly 10 ms; audio of any length is cut into these, so what goes in comes out in step with
 the frames, and ``flush`` gives the rest: as many samples in all as went in. Its filter banks delay the sound itself by some
-6–8 ms (95 samples at 16 kHz suppressing noise, 127 cancelling echo). About 7 ms of work per second of audio; no server is contacted.
+6–8 ms (95 samples at 16 kHz suppressing noise, 127 cancelling echo). About 7 ms of work per second of
+audio; no server is contacted.
 """
 
 from __future__ import annotations
