@@ -12,6 +12,7 @@ from vivavoce.app.graph import Parts, parts_of
 from vivavoce.app.loop import new_event_loop
 from vivavoce.app.recorder import Recorder
 from vivavoce.audio.codecs import wav
+from vivavoce.audio.stages import NoiseSuppressor
 from vivavoce.config.settings import Settings
 from vivavoce.contracts.audio import HEARING, AudioFormat
 from vivavoce.contracts.errors import DeadlineExceeded, InvalidAudio, InvalidText
@@ -39,6 +40,8 @@ class TalkRequest:
 
     files: tuple[Path, ...]
     output: Path | None = None
+    denoise: bool = False
+    """Suppress steady noise in the recordings first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class Spoken:
 
 def talk(settings: Settings, request: TalkRequest, listener: Callable[[SessionEvent], None]) -> None:
     """Hold a conversation from recordings at the pace of speech. Raises errors of the tree."""
-    recordings = [_read(path) for path in request.files]
+    recordings = [_read(path, request.denoise) for path in request.files]
     _run(_with_parts(settings, lambda parts: _talk(parts, settings, recordings, request.output, listener)))
 
 
@@ -74,9 +77,9 @@ def say(settings: Settings, request: SayRequest, path: Path) -> Spoken:
     return Spoken(len(pcm) / (2 * RATE), engine)
 
 
-def transcribe(settings: Settings, path: Path, language: str = "en") -> Transcript:
-    """Read a WAV file. Raises errors of the tree."""
-    pcm = _read(path)
+def transcribe(settings: Settings, path: Path, language: str = "en", denoise: bool = False) -> Transcript:
+    """Read a WAV file, its steady noise suppressed if wanted. Raises errors of the tree."""
+    pcm = _read(path, denoise)
 
     async def work(parts: Parts) -> Transcript:
         options = TranscriptionOptions(language=language, session="file")
@@ -101,7 +104,16 @@ async def _with_parts(
         await parts.close()
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, denoise: bool = False) -> bytes:
+    """A recording as HEARING PCM. Runs before there is a loop. Raises InvalidAudio, EngineMissing."""
+    pcm = _read_file(path)
+    if not denoise:
+        return pcm
+    suppressor = NoiseSuppressor()
+    return suppressor.process(pcm) + suppressor.flush()
+
+
+def _read_file(path: Path) -> bytes:
     try:
         return wav.read(path.read_bytes()).hearing()
     except InvalidAudio as error:

@@ -18,6 +18,9 @@ Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="One setting, for example server.port=9000. May be repeated."),
 ]
+Denoise = Annotated[
+    bool, typer.Option("--denoise", help="Suppress steady noise in the recording first (needs vivavoce[audio]).")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vivavoce.cli import output
-from vivavoce.cli.options import Assignments, ConfigFile, Json, load
+from vivavoce.cli.options import Assignments, ConfigFile, Denoise, Json, load
 
 
 def talk(
@@ -20,6 +20,7 @@ def talk(
     stt: Annotated[str | None, typer.Option("--stt", metavar="NAME", help="The engine that listens.")] = None,
     tts: Annotated[str | None, typer.Option("--tts", metavar="NAME", help="The engine that speaks.")] = None,
     llm: Annotated[str | None, typer.Option("--llm", metavar="NAME", help="What answers.")] = None,
+    denoise: Denoise = False,
     config: ConfigFile = None,
     assignments: Assignments = None,
 ) -> None:
@@ -31,7 +32,7 @@ def talk(
     from vivavoce.cli.exchange import Exchanges, as_data
 
     exchanges = Exchanges(output.note if json else output.line)
-    app.talk(settings, app.TalkRequest(files=tuple(files), output=out), exchanges.take)
+    app.talk(settings, app.TalkRequest(files=tuple(files), output=out, denoise=denoise), exchanges.take)
     if json:
         output.data(as_data(exchanges.finished))
     elif out is not None and exchanges.finished:

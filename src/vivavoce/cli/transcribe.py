@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from vivavoce.cli import output
-from vivavoce.cli.options import Assignments, ConfigFile, Json, load
+from vivavoce.cli.options import Assignments, ConfigFile, Denoise, Json, load
 
 
 def transcribe(
@@ -18,6 +18,7 @@ def transcribe(
     srt: Annotated[bool, typer.Option("--srt", help="Print subtitles (SubRip).")] = False,
     language: Annotated[str, typer.Option("--language", help="Language spoken.")] = "en",
     stt: Annotated[str | None, typer.Option("--stt", metavar="NAME", help="The engine that listens.")] = None,
+    denoise: Denoise = False,
     config: ConfigFile = None,
     assignments: Assignments = None,
 ) -> None:
@@ -29,7 +30,7 @@ def transcribe(
     from vivavoce import app
     from vivavoce.text.subtitles import captions_of, subrip
 
-    transcript = app.transcribe(settings, file, language)
+    transcript = app.transcribe(settings, file, language, denoise)
     if json:
         output.data(dataclasses.asdict(transcript))
     elif srt:

@@ -241,7 +241,11 @@ class TokenCutter:
             else:
                 del self._kept[: -AROUND - LEAD]
             return None
-        return self._over() if self._quiet >= HANG else self._drop_too_long()
+        if self._quiet >= HANG:
+            return self._over()
+        if len(self._kept) > LONGEST + 2 * AROUND + HANG:
+            del self._kept[0]  # of a sound that is no token any more only its length matters
+        return None
 
     def finish(self) -> Token | None:
         """No more frames come: the token that is not over yet, if there is one."""
@@ -258,11 +262,6 @@ class TokenCutter:
         if not SHORTEST <= end - start <= LONGEST:
             return None
         return Token(start, end, np.concatenate(frames))
-
-    def _drop_too_long(self) -> None:
-        """Of a sound that is no token any more only its length matters."""
-        if len(self._kept) > LONGEST + 2 * AROUND + HANG:
-            del self._kept[0]
 
 
 def mel_bands(bands: int) -> Floats:

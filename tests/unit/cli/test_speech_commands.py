@@ -34,8 +34,8 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         out.write_bytes(b"RIFF" + request.text.encode())
         return SimpleNamespace(seconds=1.0, engine="test")
 
-    def transcribe(settings: Any, file: Path, language: str) -> Transcript:
-        asked.append((settings.engines.stt, file, language))
+    def transcribe(settings: Any, file: Path, language: str, denoise: bool) -> Transcript:
+        asked.append((settings.engines.stt, file, language) + ("denoised",) * denoise)
         return Transcript("hello there", True, words=(Word("hello", 0.0, 0.4), Word("there", 0.4, 0.8)))
 
     def talk(settings: Any, request: Any, listener: Callable[[Any], None]) -> None:
@@ -113,3 +113,10 @@ def test_talk_fails_where_nothing_was_answered(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(app, "talk", silent, raising=False)
     run("talk", "a.wav", status=1)
+
+
+def test_recordings_are_denoised_when_asked(stage: list[Any]) -> None:
+    assert CliRunner().invoke(command, ["transcribe", "a.wav", "--denoise"]).exit_code == 0
+    assert CliRunner().invoke(command, ["talk", "a.wav", "--denoise"]).exit_code == 0
+    assert stage[0][-1] == "denoised"
+    assert stage[1][1].denoise
