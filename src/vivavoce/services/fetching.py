@@ -134,8 +134,13 @@ class Fetch:
             discard(self._folder / file.name)
         places = {path: partial_of(self._folder / file.name) for path, file in wanted.items()}
         limits = archives.Limits(bytes=sum(_most(file) for file in wanted.values()))
+
+        def place(member: str) -> Path | None:
+            self._watch.cancellation.check()
+            return places.get(member)
+
         try:
-            archives.unpack(fetched.partial, places.get, limits)
+            archives.unpack(fetched.partial, place, limits)
             for path, file in wanted.items():
                 staged[file.name] = _staged(file, partial_of(self._folder / file.name), f"{path} in {source}")
         except BaseException:
