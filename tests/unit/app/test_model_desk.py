@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.unit.services.hub import Hub, other, running_hub, stall
+from tests.unit.transports.entrances import entrance
 from tests.wire.stage import ScriptedSessions
 from vivavoce.app.model_desk import QUEUE, ModelDesk
 from vivavoce.config.settings import Settings
@@ -67,7 +68,7 @@ async def door(settings: Settings, *groups: WorkerOptions) -> AsyncIterator[http
     desk = ModelDesk(settings, groups)
     app = application()
     page = await asyncio.to_thread(Page, Path("/nonexistent"))
-    install(app, Behind(ScriptedSessions(), Known(), Metrics(), ServerOptions(), page, desk))
+    install(app, Behind(ScriptedSessions(), Known(), Metrics(), ServerOptions(), page, entrance(), desk))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     desk.start()
     try:
