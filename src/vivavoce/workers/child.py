@@ -82,6 +82,10 @@ def _speech_to_text(name: str) -> MakeEngine | None:
             from vivavoce.engines.whisper import Whisper
 
             return Whisper
+        case "moonshine":
+            from vivavoce.engines.moonshine import Moonshine
+
+            return Moonshine
         case "spelling":
             from vivavoce.engines.spelling import Spelling
 
