@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run demo setup system check test test-engines test-clients bench format lock docs
+.PHONY: help run demo setup system check test test-engines test-clients bench bench-engines format lock docs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ test-clients: test test-engines ## What CI runs: the tests, then the suites that
 
 bench: setup ## Measure, and write the figures to docs/scoreboard.md
 	$(BIN)/python -m bench
+
+bench-engines: ## Measure every engine, the optional ones with generated models, in .venv-engines
+	@./setup.sh engines
+	.venv-engines/bin/python -m bench engines
 
 format: setup ## Format the code and mend what the linter can
 	$(BIN)/ruff format .

@@ -15,6 +15,7 @@ from bench import (
     barge_in,
     capacity,
     duck,
+    engines,
     first_byte,
     machine,
     memory,
@@ -37,6 +38,7 @@ BENCHES: dict[str, Callable[[Options], Result]] = {
     "memory": memory.run,
     "start": start.run,
     "first_byte": first_byte.run,
+    "engines": engines.run,
     "profile": profile.run,
 }
 
