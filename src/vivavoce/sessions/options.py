@@ -69,6 +69,8 @@ class BargeInOptions:
     """Voiced seconds that cut without any word: longer than a hum, a cough or a laugh."""
     min_words: int = 2
     """Words beyond backchannel and echo that cut at once."""
+    reopen_within: float = 0.3
+    """Seconds of a reply that may have been heard when the turn it answers is still continued by more speech."""
     echo_similarity: float = field(default=0.6, metadata={"min": 0, "max": 1})
     """Similarity with the reply's own recent words above which speech counts as its echo."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vivavoce.contracts.audio import Stamp
-from vivavoce.contracts.events import SpeechStarted, SpeechStopped, TranscriptUpdated, TurnDiscarded
+from vivavoce.contracts.events import SpeechStarted, SpeechStopped, TranscriptUpdated, TurnContinued, TurnDiscarded
 from vivavoce.sessions.barge_in import Reason
 from vivavoce.sessions.options import Mode
 
@@ -347,7 +347,7 @@ class SetTimer:
 class Notify:
     """Tell the client."""
 
-    event: SpeechStarted | SpeechStopped | TurnDiscarded | TranscriptUpdated
+    event: SpeechStarted | SpeechStopped | TurnDiscarded | TurnContinued | TranscriptUpdated
 
 
 Command = (

@@ -52,6 +52,7 @@ class UserTurn:
     score: float | None = None
     scored: bool = True
     discarded: int = 0
+    reopened: int = 0
     wait: float = 0.0
     replaces: int | None = None
     current: int | None = None
@@ -82,7 +83,7 @@ class UserTurn:
         """Voiced seconds of the whole turn."""
         return HEARING.seconds(self.earlier_voiced + self.burst_voiced)
 
-    def overheard(self, *, late: bool, overdue: bool) -> Overheard:
+    def overheard(self, *, late: bool, overdue: bool, premature: bool) -> Overheard:
         """What is known of it as speech over a reply."""
         segments = self.segments.values()
         return Overheard(
@@ -95,6 +96,7 @@ class UserTurn:
             echo=max((segment.echo for segment in segments), default=0.0),
             read=not self.unread,
             overdue=overdue,
+            premature=premature,
         )
 
     def begin_burst(self, start: int) -> bool:
@@ -153,4 +155,6 @@ class UserTurn:
         self.segments = {**earlier.segments, **self.segments}
         self.replaces = earlier.number
         self.discarded = earlier.discarded + 1
+        self.reopened = earlier.reopened + 1
+        self.earlier_voiced += earlier.earlier_voiced + earlier.burst_voiced
         self.confirmed = True
