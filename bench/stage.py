@@ -168,6 +168,8 @@ class Performance:
     origin: float
     resumed: list[tuple[int, int]] = field(default_factory=list)
     """Where the session said the reply goes on, and where the ear stood."""
+    turns: list[str] = field(default_factory=list)
+    """What history holds of the user in the end."""
 
 
 def perform(
@@ -214,6 +216,7 @@ async def _perform(
         for number, start in enumerate(range(0, len(track), step)):
             await clock.sleep(max(0.0, performance.origin + (number + 1) * 0.02 - clock.now()))
             conversation.hear(track[start : start + step])
+        performance.turns = [message.text for message in conversation.history if message.role == "user"]
     finally:
         sink.close()
         await conversation.close()

@@ -66,7 +66,7 @@ class Ear:
         """This burst is speech; a pause before it was no end."""
         turn.burst_confirmed = True
         if turn.confirmed:
-            self.grading.learn_pause(HEARING.seconds(turn.burst_started - turn.speech_end))
+            self.grading.learn_pause(turn, HEARING.seconds(turn.burst_started - turn.speech_end))
         turn.confirmed = True
 
     def end_burst(self, turn: UserTurn, end: int) -> None:

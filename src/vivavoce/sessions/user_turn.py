@@ -53,6 +53,7 @@ class UserTurn:
     scored: bool = True
     discarded: int = 0
     reopened: int = 0
+    pauses: list[float] = field(default_factory=list)
     wait: float = 0.0
     replaces: int | None = None
     current: int | None = None
@@ -156,5 +157,6 @@ class UserTurn:
         self.replaces = earlier.number
         self.discarded = earlier.discarded + 1
         self.reopened = earlier.reopened + 1
+        self.pauses = [*earlier.pauses, HEARING.seconds(self.started - earlier.speech_end), *self.pauses]
         self.earlier_voiced += earlier.earlier_voiced + earlier.burst_voiced
         self.confirmed = True
