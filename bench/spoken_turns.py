@@ -105,6 +105,6 @@ SHORT_DEVELOPMENT = (
 )  # fmt: skip
 SHORT_HELD_OUT = (
     "What day is it today?", "Close the garage door.", "Wake me up at seven.", "Who wrote this song?", "Make it louder.",
-    "Send a message to Paul.", "Are there any trains tonight?", "No thank you.", "Read me the news.", "How do I get to the museum?",
-    "Open the window in the kitchen.", "What is the capital of Norway?",
+    "Send a message to Paul.", "Are there any trains tonight?", "No thank you.", "Read me the news.",
+    "How do I get to the museum?", "Open the window in the kitchen.", "What is the capital of Norway?",
 )  # fmt: skip

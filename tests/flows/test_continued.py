@@ -71,6 +71,18 @@ async def test_a_first_syllable_that_was_heard_counts_for_nothing() -> None:
     assert stage.sink.stale == []
 
 
+async def test_a_speaker_who_hesitates_right_behind_the_decision_holds_the_floor() -> None:
+    stt = ScriptedSpeechToText(["remind me to call the dentist", "um", "tomorrow morning please"])
+    async with Stage(stt=stt, llm=ScriptedLanguageModel(echo)) as stage:
+        await stage.hear(1.0)
+        while not stage.sink.first_heard:
+            await stage.hear(-0.02)
+        await stage.hear(-0.1, 0.35, -0.8, 1.2)
+        await stage.until_completed()
+    assert users(stage) == ["remind me to call the dentist um tomorrow morning please"]
+    assert stage.events.of(ReplyResumed) == [] and len(stage.events.of(TurnContinued)) == 1
+
+
 async def test_what_was_heard_stands_and_speech_over_it_is_an_interruption() -> None:
     async with Stage(stt=ScriptedSpeechToText(list(LIGHT)), llm=ScriptedLanguageModel(echo)) as stage:
         await stage.hear(1.0)

@@ -21,7 +21,8 @@ class Overheard:
 
     ``words`` counts words beyond backchannels and beyond the reply's own; ``read`` says that a final reading is there
     for all of it; ``late`` that the time to decide is up, ``overdue`` that it is so even for a voice without a word.
-    ``premature`` says that the reply may have come too soon: next to nothing of it was heard.
+    ``premature`` says that the reply may have come too soon: next to nothing of it was heard. ``hesitation`` says that
+    there is nothing but "um": over a reply that is no word, but who hesitates right after a decision holds the floor.
     """
 
     voiced: float
@@ -34,6 +35,7 @@ class Overheard:
     read: bool = False
     overdue: bool = False
     premature: bool = False
+    hesitation: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ def judge(heard: Overheard, options: BargeInOptions) -> Interrupts | Harmless | 
     """
     if heard.stop:
         return Interrupts("command")
+    if heard.premature and heard.hesitation and heard.voiced >= options.min_voiced:
+        return Interrupts("speech")
     echo = heard.text and heard.echo >= options.echo_similarity
     if heard.voiced >= options.min_voiced and not echo and heard.words >= (1 if heard.premature else options.min_words):
         return Interrupts("speech")

@@ -51,6 +51,7 @@ class Heard:
     words: int = 0
     stop: bool = False
     echo: float = 0.0
+    hesitation: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Read:
     echo: float = 0.0
     failed: bool = False
     command: bool = False
+    hesitation: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ class Segment:
     stop: bool = False
     echo: float = 0.0
     command: bool = False
+    hesitation: bool = False
     read: bool = False
 
 
@@ -98,6 +99,7 @@ class UserTurn:
             read=not self.unread,
             overdue=overdue,
             premature=premature,
+            hesitation=any(segment.hesitation for segment in segments),
         )
 
     def begin_burst(self, start: int) -> bool:
@@ -140,7 +142,7 @@ class UserTurn:
         if segment is None or segment.read:
             return False
         segment.text, segment.words, segment.stop, segment.echo = event.text, event.words, event.stop, event.echo
-        segment.read = isinstance(event, Read)
+        segment.read, segment.hesitation = isinstance(event, Read), event.hesitation
         segment.command = isinstance(event, Read) and event.command
         return True
 

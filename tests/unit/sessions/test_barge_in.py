@@ -65,6 +65,8 @@ def test_a_reply_that_may_have_come_too_soon_stands_still_for_longer_and_gives_w
         (Overheard(0.6, False, True, text=True, words=0, premature=True), None),
         (Overheard(0.6, True, True, text=True, words=0, premature=True), None),
         (Overheard(0.6, True, True, text=True, words=0, read=True, premature=True), Harmless("backchannel")),
+        (Overheard(0.3, False, False, text=True, words=0, premature=True, hesitation=True), Interrupts("speech")),
+        (Overheard(0.3, True, False, text=True, words=0, read=True, hesitation=True), Harmless("backchannel")),
         (Overheard(0.6, True, True, text=True, words=0, overdue=True, premature=True), Harmless("backchannel")),
     ],
 )

@@ -14,7 +14,7 @@ from vivavoce.text.matching import normalised
 
 NEGLIGIBLE = BargeInOptions().reopen_within * 24_000
 """Samples of a reply that may have been heard when its turn is continued."""
-TEXTS = ("", "hello there", "what time is it", "mm hmm", "stop", "my number is five five", "and", "yes please do that")
+TEXTS = ("", "hello there", "what time is it", "mm hmm", "stop", "um", "my number is five five", "and", "yes please do that")
 
 
 @dataclass
@@ -241,10 +241,10 @@ class World:
         text = rng.choice(TEXTS)
         words, stop, echo = len(text.split()) // 2, text == "stop", rng.choice((0.0, 0.0, 0.9))
         if rng.random() < 0.5 or self.segments.get(segment) == "open":
-            return m.Heard(self.now, segment, text, words, stop, echo)
+            return m.Heard(self.now, segment, text, words, stop, echo, text == "um")
         if self.segments.get(segment) == "finished":
             self.segments[segment] = "read"
-        return m.Read(self.now, segment, text, words, stop, echo)
+        return m.Read(self.now, segment, text, words, stop, echo, hesitation=text == "um")
 
     def random_reply_news(self, rng: random.Random, generation: int) -> m.Event:
         now = self.now
