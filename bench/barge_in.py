@@ -27,7 +27,7 @@ import numpy as np
 from bench import speech
 from bench.result import Options, Result, Table
 from bench.speech import RATE, Samples
-from bench.stage import SECONDS_PER_CHARACTER, Performance, perform
+from bench.stage import SECONDS_PER_CHARACTER, Performance, knowing, perform
 from bench.stats import Bar, Figure, figure, share
 from bench.turn_scenes import BEHIND, SHORT, Expect, Scene, development, held_out, placed, timed
 from vivavoce.contracts.events import ReplyInterrupted, ReplyPaused, TranscriptUpdated
@@ -164,7 +164,7 @@ Judged = list[tuple[Scene, Verdict]]
 def _judge(scene: Scene) -> Verdict:
     typed = scene.expect != "answer"
     options = dataclasses.replace(ConversationOptions(acknowledged=True), hint=scene.hint)
-    played = perform(scene.track.tobytes(), scene.words, REPLY if typed else NOTED, typed=typed, options=options)
+    played = perform(scene.track.tobytes(), knowing(scene.words), REPLY if typed else NOTED, typed=typed, options=options)
     return _over_verdict(scene, played) if typed else _listen_verdict(scene, played)
 
 

@@ -51,11 +51,7 @@ class Scene:
 
 def development() -> Iterator[Scene]:
     """What constants may be chosen by."""
-    for path in sorted((speech.FOLDER / "en").glob("*.wav")):
-        text = speech.transcripts().get(f"en/{path.name}", "")
-        if text and not path.stem.startswith("vosk"):
-            (whole,) = speech.cut(path.stem, speech.read(path), text, split=30.0)
-            yield _listen(whole.name, "read aloud", np.frombuffer(whole.pcm, "<i2"), text)
+    yield from (scene for scene, _ in read_aloud())
     for utterance in speech.sentences():
         if "#" in utterance.name and utterance.pauses:
             yield _listen(utterance.name, "read aloud, excerpt", np.frombuffer(utterance.pcm, "<i2"), "")
@@ -66,6 +62,15 @@ def development() -> Iterator[Scene]:
         hint: Hint = "digits" if number % 2 else "none"
         yield _one_by_one(f"digits {number + 1}", f"digits, hint {hint}", group, dice, hint)
     yield from _synthetic(DEVELOPMENT, SHORT_DEVELOPMENT, ("slt", "rms"), 300)
+
+
+def read_aloud() -> Iterator[tuple[Scene, str]]:
+    """The recordings of people with a transcript, and that."""
+    for path in sorted((speech.FOLDER / "en").glob("*.wav")):
+        text = speech.transcripts().get(f"en/{path.name}", "")
+        if text and not path.stem.startswith("vosk"):
+            (whole,) = speech.cut(path.stem, speech.read(path), text, split=30.0)
+            yield _listen(whole.name, "read aloud", np.frombuffer(whole.pcm, "<i2"), text), text
 
 
 def held_out() -> Iterator[Scene]:

@@ -164,6 +164,29 @@ async def test_what_the_client_ended_is_not_taken_back(mode: str) -> None:
     assert stage.events.of(TurnContinued) == [] and users(stage) == LIGHT
 
 
+async def test_who_was_cut_off_is_given_a_second_in_the_same_turn() -> None:
+    stt = ScriptedSpeechToText(["turn on the light", "in the kitchen please", "and in the hall please"])
+    llm = ScriptedLanguageModel(["Fine."], first_token_latency=0.5)
+    async with Stage(stt=stt, llm=llm) as stage:
+        await stage.hear(1.0, -0.4, 1.2, -0.8, 1.2)
+        [done] = await stage.until_completed()
+    assert len(stage.events.of(TurnContinued)) == 1, "the second pause is waited for"
+    assert users(stage) == ["turn on the light in the kitchen please and in the hall please"]
+    assert 0.95 < done.waterfall.wait <= 1.2
+
+
+async def test_whoever_tells_something_long_is_given_time_and_a_short_command_is_not() -> None:
+    stt = ScriptedSpeechToText(["we went to the sea and we stayed there", "then it rained all day"])
+    async with Stage(stt=stt) as stage:
+        await stage.hear(9.0, -0.7, 1.5)
+        await stage.until_completed()
+    assert stage.events.of(TurnContinued) == [] and len(stage.events.of(ReplyStarted)) == 1
+    async with Stage(stt=ScriptedSpeechToText(["turn on the light"])) as stage:
+        await stage.hear(1.2)
+        [done] = await stage.until_completed()
+    assert done.waterfall.wait == 0
+
+
 async def test_a_click_over_an_unheard_reply_leaves_it_as_it_is() -> None:
     llm = ScriptedLanguageModel(["Fine."], first_token_latency=0.8)
     async with Stage(llm=llm) as stage:

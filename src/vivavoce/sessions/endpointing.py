@@ -26,7 +26,8 @@ they score near 1 even when cut in the middle, and short whole questions sometim
 WHOLE = 0.85
 """Completeness from which on the words are a question or an order with all that belongs to it (``text.completeness``)."""
 STATEMENT_WAIT = 0.55
-"""Seconds waited for behind words that are no such thing: a statement rather goes on than a question or an order does."""
+"""Seconds waited for behind words that are no such thing, unless the sound is sure: a statement rather goes on than a
+question or an order does."""
 STATEMENT_SURE, STATEMENT_DOUBTED = 0.87, 0.77
 """Likelihood from which on a statement is not waited for on that account, and up to which wholly."""
 SURENESS = 0.97
@@ -62,8 +63,8 @@ class Evidence:
     """What is known at a pause.
 
     ``sound`` and ``words`` are likelihoods 0–1 that the speaker is done, None if unknown; ``voiced`` is how many seconds of
-    voice the sound was judged by. ``caution`` seconds are always waited for: this speaker was cut off lately, or is telling
-    something.
+    voice the sound was judged by. ``telling`` seconds are waited for because the turn is a long one, and ``caution``
+    seconds, however eager one is, because this speaker was cut off lately.
     """
 
     sound: float | None = None
@@ -72,6 +73,7 @@ class Evidence:
     usual_pause: float | None = None
     hint: Hint = "none"
     caution: float = 0.0
+    telling: float = 0.0
 
 
 def likelihood(evidence: Evidence) -> float:
@@ -100,9 +102,10 @@ def wait(evidence: Evidence, options: EndpointingOptions) -> float:
     probability = likelihood(evidence)
     doubt = min(1.0, max(0.0, (CONFIDENT - probability) / (CONFIDENT - DOUBTFUL)))
     seconds = options.min_wait + (options.max_wait - options.min_wait) * math.pow(doubt, CURVE)
-    if evidence.words is None or evidence.words < WHOLE:
+    if (evidence.words is None or evidence.words < WHOLE) and (evidence.sound is None or evidence.sound < SURENESS):
         open_end = (STATEMENT_SURE - probability) / (STATEMENT_SURE - STATEMENT_DOUBTED)
         seconds = max(seconds, STATEMENT_WAIT * min(1.0, max(0.0, open_end)))
+    seconds = max(seconds, evidence.telling)
     if evidence.usual_pause is not None and doubt > 0:
         seconds = max(seconds, min(1.0, 2 * doubt) * PAUSE_MARGIN * evidence.usual_pause)
     seconds = max(seconds * math.pow(2, 1 - 2 * options.eagerness), HINT_FLOOR[evidence.hint], evidence.caution)

@@ -52,20 +52,19 @@ class Grading:
         if hint == "none" and counting(text, self.language):
             hint = "digits"
         words = SURENESS if turn.command else completeness(text, self.language) if text else None
-        caution = max(self._pauses.caution, self._patience_with(turn)) if options.learn_pauses else 0.0
-        seconds = wait(Evidence(turn.score, words, turn.voiced, self._usual_pause(turn), hint, caution), options)
+        usual, caution, long = self._usual_pause(turn), self._pauses.caution, 0.0
+        if options.learn_pauses:
+            caution = max(caution, REOPENED_WAIT if turn.reopened else 0.0)
+            long = 0.0 if turn.command else telling(turn.voiced, len(turn.pauses))
+        seconds = wait(Evidence(turn.score, words, turn.voiced, usual, hint, caution, long), options)
         if self._scoring and not turn.scored and options.fixed_silence is None:
             return max(seconds, patience(words))
         return seconds
 
-    def _patience_with(self, turn: UserTurn) -> float:
-        """Seconds always waited for in this turn; a whole sentence of a closed grammar is no telling."""
-        if turn.reopened:
-            return REOPENED_WAIT
-        return 0.0 if turn.command else telling(turn.voiced, len(turn.pauses))
-
     def _usual_pause(self, turn: UserTurn) -> float | None:
-        """The longest pause that is to be expected of this speaker, in this turn."""
+        """The longest pause that is to be expected of this speaker in this turn."""
+        if not self._options.endpointing.learn_pauses:
+            return None
         known = [pause for pause in (self._pauses.usual, *turn.pauses) if pause is not None]
         return max(known, default=None)
 

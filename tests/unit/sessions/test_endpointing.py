@@ -28,6 +28,8 @@ evidences = st.builds(
     voiced=st.floats(0, 30),
     usual_pause=st.none() | st.floats(0.05, 3),
     hint=st.sampled_from(("none", "digits", "spelling")),
+    caution=st.floats(0, 3),
+    telling=st.floats(0, 3),
 )
 
 
@@ -70,6 +72,8 @@ def test_a_telling_is_given_more_time_the_longer_it_is(one: float, other: float,
     assert 0 <= telling(short, few) <= telling(long, more) <= TELLING_WAIT < DEFAULT.max_wait
     assert telling(2.5, 0) == 0, "a question or a command of one breath is no telling"
     assert telling(30.0, 0) == TELLING_WAIT
+    sure = Evidence(0.99, 0.97, telling=0.8)
+    assert wait(sure, EndpointingOptions(eagerness=1.0)) < wait(sure, DEFAULT) == 0.8
 
 
 @given(st.floats(0.85, 1), probability, st.floats(0, 30))
