@@ -23,6 +23,7 @@ from bench import (
     peers,
     profile,
     scoreboard,
+    split_turns,
     start,
     voice_to_voice,
 )
@@ -34,6 +35,7 @@ BENCHES: dict[str, Callable[[Options], Result]] = {
     "peers": peers.run,
     "duck": duck.run,
     "barge_in": barge_in.run,
+    "split_turns": split_turns.run,
     "capacity": capacity.run,
     "memory": memory.run,
     "start": start.run,

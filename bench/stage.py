@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from bench.speech import FRAME, RATE, silero_model
 from vivavoce.contracts.audio import AudioChunk
+from vivavoce.contracts.engines import EngineTranscription, TranscriptionEngine
 from vivavoce.contracts.events import SessionEvent
-from vivavoce.contracts.ports import Clock, Transcription, VoiceActivity
+from vivavoce.contracts.ports import Clock, SpeechToText, Transcription, VoiceActivity
 from vivavoce.contracts.speech import Capabilities, SpeechProbability, Transcript, TranscriptionOptions, TurnScore
 from vivavoce.engines.silero import Silero
 from vivavoce.engines.smart_turn import SmartTurn
@@ -95,6 +96,59 @@ class _Knowing:
         return " ".join(w.text for w in self._port.words if self._start <= (w.start + w.end) // 2 < until)
 
 
+class ReadingSpeechToText:
+    """An engine's utterances in this process, on the very samples; what reading takes is a fixed time."""
+
+    def __init__(self, engine: TranscriptionEngine, clock: Clock) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.capabilities = engine.capabilities
+        self.opened = 0
+
+    def open(self, options: TranscriptionOptions) -> Transcription:
+        """Begin an utterance."""
+        self.opened += 1
+        return _Reading(self.engine.open(options), self.clock)
+
+
+class _Reading:
+    def __init__(self, utterance: EngineTranscription, clock: Clock) -> None:
+        self._utterance = utterance
+        self._clock = clock
+        self._finished = False
+        self._out: BoundedQueue[Transcript] = BoundedQueue(256, WhenFull.DROP_OLDEST)
+
+    def send(self, chunk: AudioChunk) -> None:
+        if not self._finished:
+            partial = self._utterance.send(chunk.pcm)
+            if partial is not None:
+                self._clock.call_later(FINAL_TAKES, lambda: self._tell(partial))
+
+    async def drain(self) -> None:
+        await asyncio.sleep(0)
+
+    def finish(self) -> None:
+        if not self._finished:
+            self._finished = True
+            final = self._utterance.finish()
+            self._clock.call_later(FINAL_TAKES, lambda: self._tell(final))
+
+    def cancel(self) -> None:
+        if not self._finished:
+            self._finished = True
+            self._utterance.close()
+        self._out.close()
+
+    def __aiter__(self) -> AsyncIterator[Transcript]:
+        return self._out
+
+    def _tell(self, transcript: Transcript) -> None:
+        if not self._out.closed:
+            self._out.offer(transcript)
+            if transcript.final:
+                self._out.close()
+
+
 class RealVoiceActivity:
     """Silero in this process, its results a fixed time later."""
 
@@ -168,11 +222,21 @@ class Performance:
     origin: float
     resumed: list[tuple[int, int]] = field(default_factory=list)
     """Where the session said the reply goes on, and where the ear stood."""
+    turns: list[str] = field(default_factory=list)
+    """What history holds of the user in the end."""
+
+
+Recogniser = Callable[[Clock], SpeechToText]
+
+
+def knowing(words: Sequence[TimedWord]) -> Recogniser:
+    """A recogniser that knows what is said in the track."""
+    return lambda clock: KnowingSpeechToText(words, clock)
 
 
 def perform(
     track: bytes,
-    words: Sequence[TimedWord],
+    recogniser: Recogniser,
     reply: str,
     *,
     typed: bool,
@@ -180,18 +244,18 @@ def perform(
 ) -> Performance:
     """Play ``track`` (16 kHz) into a fresh conversation. ``typed`` begins a reply by a typed turn, at the track's start."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        return runner.run(_perform(track, words, reply, typed, options))
+        return runner.run(_perform(track, recogniser, reply, typed, options))
 
 
 async def _perform(
-    track: bytes, words: Sequence[TimedWord], reply: str, typed: bool, options: ConversationOptions
+    track: bytes, recogniser: Recogniser, reply: str, typed: bool, options: ConversationOptions
 ) -> Performance:
     clock = SystemClock()
     sink = LoopbackSink(clock)
     events = EventRecorder(clock)
     turn = RealTurnDetector(clock)
     ports = SessionPorts(
-        stt=Choice("stt", {"knowing": KnowingSpeechToText(words, clock)}),
+        stt=Choice("stt", {"recogniser": recogniser(clock)}),
         llm=Choice("llm", {"scripted": ScriptedLanguageModel([reply])}),
         tts=Choice("tts", {"scripted": ScriptedTextToSpeech(seconds_per_character=SECONDS_PER_CHARACTER)}),
         vad=RealVoiceActivity(clock),
@@ -214,6 +278,7 @@ async def _perform(
         for number, start in enumerate(range(0, len(track), step)):
             await clock.sleep(max(0.0, performance.origin + (number + 1) * 0.02 - clock.now()))
             conversation.hear(track[start : start + step])
+        performance.turns = [message.text for message in conversation.history if message.role == "user"]
     finally:
         sink.close()
         await conversation.close()

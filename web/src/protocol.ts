@@ -65,6 +65,7 @@ export type ServerMessage =
   | Ready
   | (Stamp & { type: "speech_started" | "speech_stopped"; at: number })
   | (Stamp & { type: "turn_discarded"; reason: string })
+  | (Stamp & { type: "turn_continued"; continues: number })
   | (Stamp & { type: "transcription"; text: string; final: boolean })
   | (Stamp & { type: "reply_started" })
   | (Stamp & { type: "text"; content: string })

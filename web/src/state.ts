@@ -79,6 +79,8 @@ export function onServer(state: State, message: ServerMessage): State {
       return { ...state, speech: false };
     case "turn_discarded":
       return withoutEmptyTurn({ ...state, speech: false }, message);
+    case "turn_continued":
+      return continued(state, message);
     case "transcription":
       return withTurn(state, message, () => ({ said: message.text, final: message.final }));
     case "reply_started":
@@ -207,6 +209,12 @@ function onSetting(state: State, name: string, value: string): State {
 function withoutEmptyTurn(state: State, stamp: Stamp): State {
   const key = keyOf(state, stamp);
   return { ...state, turns: state.turns.filter((turn) => turn.key !== key || turn.final || turn.reply !== null) };
+}
+
+/** The end of an earlier turn is taken back: what was said of it comes again with this one, nothing was heard of its reply. */
+function continued(state: State, message: Extract<ServerMessage, { type: "turn_continued" }>): State {
+  const earlier = keyOf(state, { ...message, turn: message.continues });
+  return { ...state, turns: state.turns.filter((turn) => turn.key !== earlier) };
 }
 
 function withReply(state: State, stamp: Stamp): State {

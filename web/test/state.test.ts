@@ -81,6 +81,26 @@ test("noise that was taken for a turn leaves nothing behind", () => {
   assert.equal(onServer(after(said), { type: "turn_discarded", ...stamp, reason: "noise" }).turns.length, 1);
 });
 
+test("a turn whose end is taken back becomes part of the one that goes on", () => {
+  const next = { turn: 2, revision: 0, generation: 1 };
+  const cut = after(said, ...answer, { type: "interrupted", ...stamp, at: 0, heard: "" });
+  const more = onServer(cut, { type: "transcription", ...next, text: "in the", final: false });
+  const gone = onServer(more, { type: "turn_continued", ...next, continues: 1 });
+  assert.deepEqual(
+    gone.turns.map((turn) => turn.said),
+    ["in the"],
+  );
+  const whole = onServer(gone, { type: "transcription", ...next, text: "what time is it in the", final: false });
+  assert.deepEqual(
+    whole.turns.map((turn) => [turn.said, turn.final, turn.reply]),
+    [["what time is it in the", false, null]],
+  );
+  const late = onServer(whole, { type: "text", ...stamp, content: "more" });
+  assert.equal(late.turns.length, 1, "news of the withdrawn reply bring nothing back");
+  const unknown = onServer(whole, { type: "turn_continued", ...next, continues: 77 });
+  assert.equal(unknown.turns.length, 1);
+});
+
 test("a new session keeps what was said and starts its own turns", () => {
   const lost = onLost(after(said, ...answer), { retry: true, reason: "gone", delay: 2 });
   assert(lost.notice?.text.includes("Trying again in 2 s"));

@@ -13,6 +13,7 @@ from vivavoce.contracts.events import (
     SessionEvent,
     SessionFailed,
     TranscriptUpdated,
+    TurnContinued,
     TurnDiscarded,
     Waterfall,
 )
@@ -61,6 +62,9 @@ class Exchanges:
                 self._write(f"you   {text}")
             case TurnDiscarded(reason=reason):
                 self._write(f"      (not a turn: {reason})")
+            case TurnContinued(continues=earlier):
+                self._said.pop(earlier, None)
+                self._write("      (goes on)")
             case ReplyInterrupted(reason=reason) if reason != "replaced":
                 self._write(f"      (interrupted: {reason})")
             case SessionFailed(code=code, message=message):

@@ -47,6 +47,17 @@ class TranscriptUpdated:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnContinued:
+    """The end of turn ``continues`` is taken back: the speaker goes on, before any of the reply was heard that counts.
+
+    Its reply is withdrawn, history keeps nothing of it, and this turn's transcript holds both parts from now on.
+    """
+
+    stamp: Stamp
+    continues: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyStarted:
     """The reply of this generation is committed; its text and audio follow."""
 
@@ -147,7 +158,10 @@ class ResponseCompleted:
 
 @dataclass(frozen=True, slots=True)
 class ToolUsed:
-    """A tool ran for this turn; its result is in history whatever became of the reply."""
+    """A tool ran for this turn; its result is in history whatever became of the reply.
+
+    But a turn that is continued takes what was merely looked up for its first part with it.
+    """
 
     stamp: Stamp
     name: str
@@ -177,6 +191,7 @@ SessionEvent = (
     SpeechStarted
     | SpeechStopped
     | TurnDiscarded
+    | TurnContinued
     | TranscriptUpdated
     | ReplyStarted
     | ReplyText

@@ -18,6 +18,7 @@ from vivavoce.contracts.events import (
     SpeechStarted,
     ToolUsed,
     TranscriptUpdated,
+    TurnContinued,
     TurnDiscarded,
     Waterfall,
 )
@@ -38,6 +39,7 @@ _PLAIN: dict[type, str] = {
     SpeechStarted: "speech_started",
     ReplyStarted: "replies",
     ReplyPaused: "replies_paused",
+    TurnContinued: "turns_continued",
 }
 
 

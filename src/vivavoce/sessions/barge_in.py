@@ -21,6 +21,8 @@ class Overheard:
 
     ``words`` counts words beyond backchannels and beyond the reply's own; ``read`` says that a final reading is there
     for all of it; ``late`` that the time to decide is up, ``overdue`` that it is so even for a voice without a word.
+    ``premature`` says that the reply may have come too soon: next to nothing of it was heard. ``hesitation`` says that
+    there is nothing but "um": over a reply that is no word, but who hesitates right after a decision holds the floor.
     """
 
     voiced: float
@@ -32,6 +34,8 @@ class Overheard:
     echo: float = 0.0
     read: bool = False
     overdue: bool = False
+    premature: bool = False
+    hesitation: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,15 @@ def judge(heard: Overheard, options: BargeInOptions) -> Interrupts | Harmless | 
     """Decide, or None to listen on. Once ``late`` there is a decision, for a voice without a word once it is ``overdue``.
 
     A hum has no words for as long as it lasts; so a voice without one is waited for until ``cut_wordless``: the reply stands
-    still meanwhile, and whoever meant to interrupt is not spoken over.
+    still meanwhile, and whoever meant to interrupt is not spoken over. Nobody agrees with a reply that has not begun, so a
+    ``premature`` one stands still until the words are there, and one word ends it.
     """
     if heard.stop:
         return Interrupts("command")
+    if heard.premature and heard.hesitation and heard.voiced >= options.min_voiced:
+        return Interrupts("speech")
     echo = heard.text and heard.echo >= options.echo_similarity
-    if heard.voiced >= options.min_voiced and not echo and heard.words >= options.min_words:
+    if heard.voiced >= options.min_voiced and not echo and heard.words >= (1 if heard.premature else options.min_words):
         return Interrupts("speech")
     harmless = Harmless("echo" if echo else "backchannel" if heard.text else "noise")
     if heard.ended and (heard.read or heard.voiced < options.min_voiced):
@@ -66,6 +73,6 @@ def judge(heard: Overheard, options: BargeInOptions) -> Interrupts | Harmless | 
         return Interrupts("speech") if meant or long else harmless
     if not heard.text and not heard.ended and not heard.overdue:
         return Interrupts("speech") if heard.voiced >= options.cut_wordless else None
-    if not heard.late:
+    if not heard.late or (heard.premature and not heard.overdue):
         return None
     return Interrupts("speech") if heard.voiced >= options.cut_voiced and heard.words > 0 and not echo else harmless

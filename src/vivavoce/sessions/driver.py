@@ -43,7 +43,7 @@ class TurnDriver:
         self._listener = listener
         self._clock = clock
         self._scope = TaskScope(self._task_failed, limit=MAX_TASKS)
-        self._machine = TurnMachine(options, scoring=ports.turn is not None)
+        self._machine = TurnMachine(options, scoring=ports.turn is not None, rate=sink.format.rate)
         self._events: deque[m.Event] = deque()
         self._telling = False
         self._timers: dict[m.Timer, Callable[[], None]] = {}

@@ -45,14 +45,15 @@ class Ear:
         return turn
 
     def begin_burst(self, turn: UserTurn, start: int) -> None:
-        """Voice. Audio a segment has had is not given to the next."""
+        """Voice. The segment for it begins a little before, but never in speech that another segment has had."""
         start = max(start, self._heard_until)
         self._orders.stop_timer("endpoint")
         self._orders.stop_timer("finish")
         if turn.begin_burst(start):
             self._segments += 1
             turn.open_segment(self._segments)
-            self._orders.give(m.OpenSegment(self._segments, start))
+            lead = HEARING.samples(self._options.activity.prefix)
+            self._orders.give(m.OpenSegment(self._segments, max(0, start - lead, self._heard_until)))
 
     def voiced(self, turn: UserTurn, voiced: int) -> bool:
         """So many voiced samples in this burst; tell whether that has just made it speech."""
@@ -66,7 +67,7 @@ class Ear:
         """This burst is speech; a pause before it was no end."""
         turn.burst_confirmed = True
         if turn.confirmed:
-            self.grading.learn_pause(HEARING.seconds(turn.burst_started - turn.speech_end))
+            self.grading.learn_pause(turn, HEARING.seconds(turn.burst_started - turn.speech_end))
         turn.confirmed = True
 
     def end_burst(self, turn: UserTurn, end: int) -> None:

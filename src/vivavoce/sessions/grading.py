@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from vivavoce.sessions.endpointing import SURENESS, Evidence, PauseLearner, patience, wait
+from vivavoce.sessions.endpointing import (
+    REOPENED_WAIT,
+    SHORTEST_PAUSE,
+    SURENESS,
+    Evidence,
+    PauseLearner,
+    patience,
+    telling,
+    wait,
+)
 from vivavoce.sessions.options import ConversationOptions
 from vivavoce.sessions.user_turn import UserTurn
 from vivavoce.text.completeness import completeness, counting
@@ -22,8 +31,10 @@ class Grading:
         self._pauses = PauseLearner(options.endpointing.learn_pauses)
         self.language = options.language
 
-    def learn_pause(self, seconds: float) -> None:
+    def learn_pause(self, turn: UserTurn, seconds: float) -> None:
         """A pause turned out to be none."""
+        if seconds >= SHORTEST_PAUSE:
+            turn.pauses.append(seconds)
         self._pauses.learn(seconds)
 
     def learn_cut_off(self, seconds: float) -> None:
@@ -41,10 +52,21 @@ class Grading:
         if hint == "none" and counting(text, self.language):
             hint = "digits"
         words = SURENESS if turn.command else completeness(text, self.language) if text else None
-        seconds = wait(Evidence(turn.score, words, turn.voiced, self._pauses.usual, hint, self._pauses.caution), options)
+        usual, caution, long = self._usual_pause(turn), self._pauses.caution, 0.0
+        if options.learn_pauses:
+            caution = max(caution, REOPENED_WAIT if turn.reopened else 0.0)
+            long = 0.0 if turn.command else telling(turn.voiced, len(turn.pauses))
+        seconds = wait(Evidence(turn.score, words, turn.voiced, usual, hint, caution, long), options)
         if self._scoring and not turn.scored and options.fixed_silence is None:
             return max(seconds, patience(words))
         return seconds
+
+    def _usual_pause(self, turn: UserTurn) -> float | None:
+        """The longest pause that is to be expected of this speaker in this turn."""
+        if not self._options.endpointing.learn_pauses:
+            return None
+        known = [pause for pause in (self._pauses.usual, *turn.pauses) if pause is not None]
+        return max(known, default=None)
 
     def worth_preparing(self, turn: UserTurn) -> bool:
         """Whether a reply to the words so far, final or not, may be prepared."""

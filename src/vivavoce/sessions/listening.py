@@ -13,7 +13,7 @@ from vivavoce.sessions import turn_messages as m
 from vivavoce.sessions.activity import VoiceGate
 from vivavoce.sessions.microphone import AudioStatistics, Microphone
 from vivavoce.sessions.options import ActivityOptions
-from vivavoce.text.backchannel import echo_similarity, is_command_to_stop, may_become_backchannel, new_words
+from vivavoce.text.backchannel import echo_similarity, is_command_to_stop, is_hesitation, may_become_backchannel, new_words
 
 STARVED = 0.4
 """Seconds without audio after which voice that was going on counts as ended."""
@@ -148,7 +148,7 @@ class Listening:
     # --- words --------------------------------------------------------------------------------------------------------
 
     def open_segment(self, number: int, start: int, stt: SpeechToText, options: TranscriptionOptions) -> None:
-        """Read the audio from ``start`` (and a little before) on."""
+        """Read the audio from ``start`` on, as far as it is still kept."""
         try:
             transcription = stt.open(options)
         except VivavoceError as error:
@@ -158,7 +158,7 @@ class Listening:
         if len(self._segments) >= MAX_TRANSCRIPTIONS:
             self.cancel_segment(min(self._segments))
         self._segments[number] = self._current = transcription
-        before = self.microphone.read(start - HEARING.samples(self._options.prefix), self.microphone.position)
+        before = self.microphone.read(start, self.microphone.position)
         if before.pcm:
             self._feed(transcription, before)
         self._scope.start(self._read(number, transcription, options.language), name=f"segment {number}")
@@ -198,16 +198,17 @@ class Listening:
     def _heard(self, number: int, transcript: Transcript, language: str) -> None:
         now, text = self.microphone.now, transcript.text
         spoken = self._owner.recently_spoken() if text else ""
-        words, stop, echo = len(text.split()), False, 0.0
+        words, stop, echo, hesitation = len(text.split()), False, 0.0, is_hesitation(text)
         if spoken:
             words, stop = new_words(text, language, spoken), is_command_to_stop(text, language)
             if not transcript.final and may_become_backchannel(text, language):
                 words = 0
             echo = echo_similarity(text, spoken)
         if transcript.final:
-            self._owner.tell(m.Read(now, number, text, words, stop, echo, command=transcript.command))
+            command = transcript.command
+            self._owner.tell(m.Read(now, number, text, words, stop, echo, command=command, hesitation=hesitation))
         else:
-            self._owner.tell(m.Heard(now, number, text, words, stop, echo))
+            self._owner.tell(m.Heard(now, number, text, words, stop, echo, hesitation))
 
     # --- the end of a turn --------------------------------------------------------------------------------------------
 

@@ -63,9 +63,10 @@ class Reply:
 class Mouth:
     """Prepares, releases, pauses, resumes, cuts and completes replies. Every number it is given may be stale."""
 
-    def __init__(self, orders: Orders, options: WatchdogOptions) -> None:
+    def __init__(self, orders: Orders, options: WatchdogOptions, rate: int) -> None:
         self._orders = orders
         self._options = options
+        self._rate = rate
         self._generation = 0
         self.reply: Reply | None = None
 
@@ -78,6 +79,11 @@ class Mouth:
     def released(self) -> Reply | None:
         """The reply that may be heard."""
         return self.reply if self.reply is not None and self.reply.released else None
+
+    @property
+    def heard(self) -> float:
+        """Seconds heard of the released reply, 0 where there is none."""
+        return self.released.played / self._rate if self.released is not None else 0.0
 
     def prepare(self, question: Question, *, speculative: bool) -> Reply:
         """Begin a reply."""
@@ -202,7 +208,8 @@ class Mouth:
         else:
             self._stop_watching()
             self._orders.give(Discard(reply.stamp))
-            self.speak(reply.stamp.turn, reply.stamp.revision, self._options.fallback, fallback=True)
+            fallback = self.speak(reply.stamp.turn, reply.stamp.revision, self._options.fallback, fallback=True)
+            fallback.acted = reply.acted
             self.release(now, now, 0.0)
 
     def overdue(self, now: int) -> None:

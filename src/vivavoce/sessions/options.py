@@ -34,7 +34,7 @@ class EndpointingOptions:
     eagerness: float = field(default=0.5, metadata={"min": 0, "max": 1})
     """0 is patient, 1 is eager; 0.5 leaves the wait as it is."""
     learn_pauses: bool = True
-    """Learn how long this speaker pauses within a turn."""
+    """Learn how long this speaker pauses within a turn, and wait longer in long turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,9 @@ class BargeInOptions:
     """Voiced seconds that cut without any word: longer than a hum, a cough or a laugh."""
     min_words: int = 2
     """Words beyond backchannel and echo that cut at once."""
+    reopen_within: float = 0.5
+    """Seconds of a reply that may have been heard when the turn it answers is still continued by more speech: whoever speaks
+    so soon has planned it before."""
     echo_similarity: float = field(default=0.6, metadata={"min": 0, "max": 1})
     """Similarity with the reply's own recent words above which speech counts as its echo."""
 

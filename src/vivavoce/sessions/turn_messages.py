@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vivavoce.contracts.audio import Stamp
-from vivavoce.contracts.events import SpeechStarted, SpeechStopped, TranscriptUpdated, TurnDiscarded
+from vivavoce.contracts.events import SpeechStarted, SpeechStopped, TranscriptUpdated, TurnContinued, TurnDiscarded
 from vivavoce.sessions.barge_in import Reason
 from vivavoce.sessions.options import Mode
 
@@ -51,6 +51,7 @@ class Heard:
     words: int = 0
     stop: bool = False
     echo: float = 0.0
+    hesitation: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Read:
     echo: float = 0.0
     failed: bool = False
     command: bool = False
+    hesitation: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +349,7 @@ class SetTimer:
 class Notify:
     """Tell the client."""
 
-    event: SpeechStarted | SpeechStopped | TurnDiscarded | TranscriptUpdated
+    event: SpeechStarted | SpeechStopped | TurnDiscarded | TurnContinued | TranscriptUpdated
 
 
 Command = (

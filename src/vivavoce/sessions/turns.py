@@ -27,13 +27,16 @@ MAX_SEGMENTS = 64
 class TurnMachine:
     """``handle`` one event, execute the commands it returns.
 
-    ``speculate`` allows preparing replies before the decision; ``scoring`` says that a turn detector answers ``ScoreTurn``.
+    ``speculate`` allows preparing replies before the decision; ``scoring`` says that a turn detector answers ``ScoreTurn``;
+    ``rate`` is the sink's, in samples a second.
     """
 
-    def __init__(self, options: ConversationOptions, *, scoring: bool = False, speculate: bool = True) -> None:
+    def __init__(
+        self, options: ConversationOptions, *, scoring: bool = False, speculate: bool = True, rate: int = 24_000
+    ) -> None:
         self._options = options
         self._orders = Orders()
-        self._mouth = Mouth(self._orders, options.watchdogs)
+        self._mouth = Mouth(self._orders, options.watchdogs, rate)
         self._ear = Ear(self._orders, options, scoring=scoring)
         self._interruption = Interruption(self._orders, self._mouth, self._ear.grading, options.barge_in)
         self._announcements = Announcements(self._orders, options.watchdogs)
@@ -213,10 +216,8 @@ class TurnMachine:
                 self._paused(turn)
 
     def _interrupted(self) -> None:
-        if self._ear.turn is not None and self._ear.turn.over_reply:
-            self._cut("command")
-        else:
-            self._mouth.cut("command")
+        over_reply = self._ear.turn is not None and self._ear.turn.over_reply
+        (self._cut if over_reply else self._mouth.cut)("command")
 
     def _timer_fired(self, event: m.TimerFired) -> None:
         if not self._orders.fired(event.name, event.number):

@@ -30,6 +30,7 @@ class Segment:
     stop: bool = False
     echo: float = 0.0
     command: bool = False
+    hesitation: bool = False
     read: bool = False
 
 
@@ -52,6 +53,8 @@ class UserTurn:
     score: float | None = None
     scored: bool = True
     discarded: int = 0
+    reopened: int = 0
+    pauses: list[float] = field(default_factory=list)
     wait: float = 0.0
     replaces: int | None = None
     current: int | None = None
@@ -82,7 +85,7 @@ class UserTurn:
         """Voiced seconds of the whole turn."""
         return HEARING.seconds(self.earlier_voiced + self.burst_voiced)
 
-    def overheard(self, *, late: bool, overdue: bool) -> Overheard:
+    def overheard(self, *, late: bool, overdue: bool, premature: bool) -> Overheard:
         """What is known of it as speech over a reply."""
         segments = self.segments.values()
         return Overheard(
@@ -95,6 +98,8 @@ class UserTurn:
             echo=max((segment.echo for segment in segments), default=0.0),
             read=not self.unread,
             overdue=overdue,
+            premature=premature,
+            hesitation=any(segment.hesitation for segment in segments),
         )
 
     def begin_burst(self, start: int) -> bool:
@@ -137,7 +142,7 @@ class UserTurn:
         if segment is None or segment.read:
             return False
         segment.text, segment.words, segment.stop, segment.echo = event.text, event.words, event.stop, event.echo
-        segment.read = isinstance(event, Read)
+        segment.read, segment.hesitation = isinstance(event, Read), event.hesitation
         segment.command = isinstance(event, Read) and event.command
         return True
 
@@ -153,4 +158,7 @@ class UserTurn:
         self.segments = {**earlier.segments, **self.segments}
         self.replaces = earlier.number
         self.discarded = earlier.discarded + 1
+        self.reopened = earlier.reopened + 1
+        self.pauses = [*earlier.pauses, HEARING.seconds(self.started - earlier.speech_end), *self.pauses]
+        self.earlier_voiced += earlier.earlier_voiced + earlier.burst_voiced
         self.confirmed = True

@@ -101,6 +101,12 @@ def is_backchannel(text: str, language: str = "en") -> bool:
     return not _beyond_backchannels(words, language) and not all(_filler(word) for word in words)
 
 
+def is_hesitation(text: str) -> bool:
+    """Whether ``text`` only holds the floor ("um", "uh uhm"): the speaker is not done."""
+    words = words_of(text)
+    return bool(words) and all(_filler(word) for word in words)
+
+
 def may_become_backchannel(text: str, language: str = "en") -> bool:
     """Whether an unfinished reading is a backchannel or the beginning of one ("i" of "i see")."""
     words = tuple(words_of(text))

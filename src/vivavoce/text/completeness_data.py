@@ -153,6 +153,8 @@ _ENGLISH = Forms(
         r" often| old| kind)?"
         r"|(?:what|where|when|why|how) (?:do|does|did|can|should|could|would) (?:i|you|we|they|it|he|she)"
         r"|is there|are there|there (?:is|are|was|were)|it (?:is|was)|this is|that (?:is|was)"
+        r"|well|let me (?:think|see|check|look)"
+        r"|remind me to (?:call|phone|ask|tell|buy|get|book|pay|send|take|bring|pick up|write|email)"
         r"|(?:please )?(?:set|tell|tell me|give|give me|show|show me|remind|remind me|play|call|turn|add|find|send|make|put|"
         r"open|close|read|translate|convert|search|explain|book|order|check|write|get|take|bring|say|go|name|spell|start a?|"
         r"set a|set an|set the)"

@@ -7,11 +7,13 @@ import json
 from vivavoce.cli.exchange import Exchanges, as_data, chart
 from vivavoce.contracts.audio import Stamp
 from vivavoce.contracts.events import (
+    ReplyInterrupted,
     ReplyStarted,
     ReplyText,
     ResponseCompleted,
     SessionFailed,
     TranscriptUpdated,
+    TurnContinued,
     TurnDiscarded,
     Waterfall,
 )
@@ -42,6 +44,23 @@ def test_an_exchange_is_written_and_kept() -> None:
     assert data[0]["said"] == "what time is it"
     assert data[0]["waterfall"]["first_sent"] == 0.131
     assert data[0]["latency"] == {"stt": 0.12, "llm": 0.125 - 0.12, "tts": 0.13 - 0.126, "total": 0.131}
+
+
+def test_a_turn_that_goes_on_is_one_exchange() -> None:
+    lines: list[str] = []
+    exchanges = Exchanges(lines.append)
+    first, second = Stamp(1, 1, 1), Stamp(2, 1, 2)
+    for event in (
+        TranscriptUpdated(first, "turn on the light", True),
+        ReplyStarted(first),
+        ReplyInterrupted(first, 0, "", "replaced"),
+        TurnContinued(second, 1),
+        TranscriptUpdated(second, "turn on the light please", True),
+        ResponseCompleted(second, "Done.", False, WATERFALL),
+    ):
+        exchanges.take(event)
+    assert lines[:4] == ["you   turn on the light", "      (goes on)", "you   turn on the light please", "voice Done."]
+    assert [(exchange.turn, exchange.said) for exchange in exchanges.finished] == [(2, "turn on the light please")]
 
 
 def test_stages_come_in_order_of_time_and_only_where_they_happened() -> None:

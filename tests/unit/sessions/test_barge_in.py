@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +34,15 @@ def test_once_late_there_is_always_a_decision(heard: Overheard) -> None:
         assert verdict is not None, "what is over and read is decided on"
 
 
+@given(overheards)
+def test_a_reply_that_may_have_come_too_soon_stands_still_for_longer_and_gives_way_sooner(heard: Overheard) -> None:
+    usual, premature = judge(heard, OPTIONS), judge(replace(heard, premature=True), OPTIONS)
+    if isinstance(usual, Interrupts) and not (heard.late and not heard.overdue):
+        assert premature == usual, "what ends a reply ends it all the more"
+    if isinstance(premature, Harmless):
+        assert usual is not None and (heard.overdue or heard.ended), "it never goes on while words may still come"
+
+
 @pytest.mark.parametrize(
     ("heard", "verdict"),
     [
@@ -50,6 +61,13 @@ def test_once_late_there_is_always_a_decision(heard: Overheard) -> None:
         (Overheard(1.5, False, True, text=True, words=1, echo=0.9), Harmless("echo")),
         (Overheard(1.5, True, False, text=True, words=5, echo=0.9, read=True), Harmless("echo")),
         (Overheard(0.6, False, True, text=True, words=0), Harmless("backchannel")),
+        (Overheard(0.3, False, False, text=True, words=1, premature=True), Interrupts("speech")),
+        (Overheard(0.6, False, True, text=True, words=0, premature=True), None),
+        (Overheard(0.6, True, True, text=True, words=0, premature=True), None),
+        (Overheard(0.6, True, True, text=True, words=0, read=True, premature=True), Harmless("backchannel")),
+        (Overheard(0.3, False, False, text=True, words=0, premature=True, hesitation=True), Interrupts("speech")),
+        (Overheard(0.3, True, False, text=True, words=0, read=True, hesitation=True), Harmless("backchannel")),
+        (Overheard(0.6, True, True, text=True, words=0, overdue=True, premature=True), Harmless("backchannel")),
     ],
 )
 def test_decisions(heard: Overheard, verdict: object) -> None:

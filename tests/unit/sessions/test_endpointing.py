@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vivavoce.sessions.endpointing import MAX_PATIENCE, MIN_PATIENCE, Evidence, PauseLearner, likelihood, patience, wait
+from vivavoce.sessions.endpointing import (
+    MAX_PATIENCE,
+    MIN_PATIENCE,
+    TELLING_WAIT,
+    Evidence,
+    PauseLearner,
+    likelihood,
+    patience,
+    telling,
+    wait,
+)
 from vivavoce.sessions.options import EndpointingOptions
 
 DEFAULT = EndpointingOptions()
@@ -18,6 +28,8 @@ evidences = st.builds(
     voiced=st.floats(0, 30),
     usual_pause=st.none() | st.floats(0.05, 3),
     hint=st.sampled_from(("none", "digits", "spelling")),
+    caution=st.floats(0, 3),
+    telling=st.floats(0, 3),
 )
 
 
@@ -54,6 +66,28 @@ def test_digits_wait_longer_and_slow_speakers_are_given_their_pause() -> None:
     assert wait(Evidence(0.99, 0.97, usual_pause=0.8), DEFAULT) == 0, "a sure end is not waited for"
 
 
+@given(st.floats(0, 120), st.floats(0, 120), st.integers(0, 40), st.integers(0, 40))
+def test_a_telling_is_given_more_time_the_longer_it_is(one: float, other: float, few: int, more: int) -> None:
+    (short, long), (few, more) = sorted((one, other)), sorted((few, more))
+    assert 0 <= telling(short, few) <= telling(long, more) <= TELLING_WAIT < DEFAULT.max_wait
+    assert telling(2.5, 0) == 0, "a question or a command of one breath is no telling"
+    assert telling(30.0, 0) == TELLING_WAIT
+    sure = Evidence(0.99, 0.97, telling=0.8)
+    assert wait(sure, EndpointingOptions(eagerness=1.0)) < wait(sure, DEFAULT) == 0.8
+
+
+@given(st.floats(0.85, 1), probability, st.floats(0, 30))
+def test_questions_and_orders_are_not_waited_for_as_statements_are(words: float, sound: float | None, voiced: float) -> None:
+    statement = wait(Evidence(sound, 0.65, voiced), DEFAULT)
+    assert wait(Evidence(sound, words, voiced), DEFAULT) <= statement
+    assert wait(Evidence(0.99, 0.65, voiced=3.0), DEFAULT) == 0, "where the sound is sure, a statement is over too"
+
+
+def test_a_doubtful_statement_is_given_half_a_second() -> None:
+    assert wait(Evidence(0.8, 0.65), DEFAULT) > 0.3 > 0.1 > wait(Evidence(0.8, 0.85), DEFAULT)
+    assert wait(Evidence(0.8, 0.65), EndpointingOptions(eagerness=1.0)) < wait(Evidence(0.8, 0.65), DEFAULT)
+
+
 def test_eagerness_scales_the_wait() -> None:
     unsure = Evidence(0.5, 0.5)
     patient, eager = (wait(unsure, EndpointingOptions(eagerness=value)) for value in (0.0, 1.0))
@@ -75,6 +109,13 @@ def test_pauses_are_learned() -> None:
     for _ in range(50):
         learner.learn(1.0)
     assert learner.usual == pytest.approx(1.0, abs=0.01)
+    before = learner.usual
+    learner.learn(0.06)
+    assert learner.usual == before, "a stop consonant is no pause"
+    learner.learn(0.3)
+    assert before is not None and before - 0.15 < learner.usual < before, (
+        "a short pause does not make one forget the long ones"
+    )
     deaf = PauseLearner(enabled=False)
     deaf.learn(1.0)
     assert deaf.usual is None

@@ -39,6 +39,7 @@ def test_the_laws_hold_in_random_lives(part: int) -> None:
         for how, count in world.ended.items():
             ended[how] = ended.get(how, 0) + count
     assert min(ended.get(how, 0) for how in ("cut", "complete", "discard")) > 200, f"lives too dull: {ended}"
+    assert ended.get("continued", 0) > 30, "so many ends are taken back that the laws about it mean something"
 
 
 def test_the_same_events_give_the_same_commands() -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from vivavoce.contracts.events import SpeechStarted, SpeechStopped, TranscriptUpdated, TurnDiscarded
+from vivavoce.contracts.events import SpeechStarted, SpeechStopped, TranscriptUpdated, TurnContinued, TurnDiscarded
 from vivavoce.sessions import turn_messages as m
+from vivavoce.sessions.interruption import MAX_REOPENED
+from vivavoce.sessions.options import BargeInOptions
 from vivavoce.sessions.turns import TurnMachine
 from vivavoce.text.matching import normalised
 
-TEXTS = ("", "hello there", "what time is it", "mm hmm", "stop", "my number is five five", "and", "yes please do that")
+NEGLIGIBLE = BargeInOptions().reopen_within * 24_000
+"""Samples of a reply that may have been heard when its turn is continued."""
+TEXTS = ("", "hello there", "what time is it", "mm hmm", "stop", "um", "my number is five five", "and", "yes please do that")
 
 
 @dataclass
@@ -23,6 +27,52 @@ class LiveReply:
     sounded: bool = False
     total: int | None = None
     acknowledged: int = 0
+
+
+@dataclass
+class TurnBooks:
+    """What is known of turns that are over: whether their end may be taken back, and what must come of it."""
+
+    spoken: set[int] = field(default_factory=set)
+    committed: set[int] = field(default_factory=set)
+    acted: set[int] = field(default_factory=set)
+    texts: dict[int, str] = field(default_factory=dict)
+    continues: dict[int, int] = field(default_factory=dict)
+    withdrawn: LiveReply | None = None
+
+    def follow(self, event: m.Event, reply: LiveReply | None, turns_open: set[int]) -> None:
+        if isinstance(event, m.CommitAsked) or (isinstance(event, m.TimerFired) and event.name == "max_turn"):
+            self.committed |= turns_open
+        elif isinstance(event, m.ReplyActed) and reply is not None and reply.generation == event.generation:
+            self.acted.add(reply.turn)
+
+    def record(self, turn: int, text: str, replaces: int | None) -> None:
+        assert replaces == self.continues.get(turn), "a turn takes the place of the one it goes on with, and of no other"
+        if replaces is not None:
+            assert normalised(text).startswith(normalised(self.texts[replaces])), "no word of the first part is lost"
+        self.texts[turn] = text
+
+    def cut(self, reply: LiveReply, reason: str, recorded: bool) -> None:
+        if not recorded and reason == "replaced":
+            self.withdrawn = reply
+        elif reason == "speech":
+            assert not self.reversible(reply), "no turn is split while nothing of its reply was heard"
+
+    def reversible(self, reply: LiveReply) -> bool:
+        """Whether the end of the turn that ``reply`` answers must be taken back when the speaker goes on."""
+        by_itself = reply.turn in self.spoken and reply.turn in self.texts and reply.turn not in self.committed
+        unheard = reply.acknowledged <= NEGLIGIBLE and reply.turn not in self.acted
+        return by_itself and unheard and self.depth(reply.turn) < MAX_REOPENED
+
+    def depth(self, turn: int) -> int:
+        return 0 if turn not in self.continues else 1 + self.depth(self.continues[turn])
+
+    def go_on(self, turn: int, earlier: int) -> None:
+        assert self.withdrawn is not None and self.withdrawn.turn == earlier, "the reply to the first part is withdrawn"
+        assert self.reversible(self.withdrawn), "what was heard, done or committed stands"
+        assert earlier not in self.continues.values(), "a turn goes on once"
+        self.continues[turn] = earlier
+        self.withdrawn = None
 
 
 @dataclass
@@ -39,6 +89,7 @@ class World:
     turns_recorded: list[int] = field(default_factory=list)
     ended: dict[str, int] = field(default_factory=dict)
     scores: list[tuple[int, int]] = field(default_factory=list)
+    books: TurnBooks = field(default_factory=TurnBooks)
 
     def tell(self, event: m.Event) -> list[m.Command]:
         self.now = max(self.now, event.at)
@@ -48,9 +99,11 @@ class World:
                 limit = event.samples if reply.total is None else min(event.samples, reply.total)
                 reply.acknowledged = max(reply.acknowledged, limit)
         self._follow_making(event)
+        self.books.follow(event, self.reply, self.turns_open)
         commands = self.machine.handle(event)
         for command in commands:
             self.execute(command)
+        assert self.books.withdrawn is None, "a reply is withdrawn for a turn that goes on"
         if self.reply is not None and self.reply.paused:
             assert "decide" in self.timers, "a reply stands still no longer than it takes to decide"
         return commands
@@ -97,6 +150,7 @@ class World:
                 assert stamp.generation == self.reply.generation
                 assert stamp.turn not in self.turns_recorded[-50:]
                 assert replaces is None or replaces in self.turns_recorded
+                self.books.record(stamp.turn, text, replaces)
                 self.turns_recorded.append(stamp.turn)
                 self.turns_open.discard(stamp.turn)
             case m.Notify(event):
@@ -115,6 +169,8 @@ class World:
                 assert not reply.released
                 reply.released = True
             case m.Discard():
+                if not reply.released:
+                    self.books.acted.discard(reply.turn)
                 self.end_reply("discard")
             case m.Pause():
                 assert reply.released and not reply.paused
@@ -123,9 +179,10 @@ class World:
                 assert reply.paused
                 assert played == reply.acknowledged, "it goes on at the very sample"
                 reply.paused = False
-            case m.Cut(_, played):
+            case m.Cut(_, played, reason, recorded):
                 assert reply.released
                 assert played == reply.acknowledged, "history is what was acknowledged as played"
+                self.books.cut(reply, reason, recorded)
                 self.end_reply("cut")
             case m.Complete(_, played):
                 assert reply.released and reply.total is not None
@@ -136,12 +193,17 @@ class World:
         self.reply = None
         self.ended[how] = self.ended.get(how, 0) + 1
 
-    def notified(self, event: SpeechStarted | SpeechStopped | TurnDiscarded | TranscriptUpdated) -> None:
+    def notified(self, event: SpeechStarted | SpeechStopped | TurnDiscarded | TurnContinued | TranscriptUpdated) -> None:
         turn = event.stamp.turn
         if isinstance(event, SpeechStarted):
             assert turn not in self.turns_open
             assert len(self.turns_open) == 0, "the ear has one turn at a time"
             self.turns_open.add(turn)
+            self.books.spoken.add(turn)
+        elif isinstance(event, TurnContinued):
+            assert turn in self.turns_open
+            self.books.go_on(turn, event.continues)
+            self.ended["continued"] = self.ended.get("continued", 0) + 1
         elif isinstance(event, TurnDiscarded):
             self.turns_open.discard(turn)
         elif isinstance(event, SpeechStopped) or not event.final:
@@ -179,10 +241,10 @@ class World:
         text = rng.choice(TEXTS)
         words, stop, echo = len(text.split()) // 2, text == "stop", rng.choice((0.0, 0.0, 0.9))
         if rng.random() < 0.5 or self.segments.get(segment) == "open":
-            return m.Heard(self.now, segment, text, words, stop, echo)
+            return m.Heard(self.now, segment, text, words, stop, echo, text == "um")
         if self.segments.get(segment) == "finished":
             self.segments[segment] = "read"
-        return m.Read(self.now, segment, text, words, stop, echo)
+        return m.Read(self.now, segment, text, words, stop, echo, hesitation=text == "um")
 
     def random_reply_news(self, rng: random.Random, generation: int) -> m.Event:
         now = self.now

@@ -8,11 +8,22 @@ from vivavoce.text.backchannel import (
     echo_similarity,
     is_backchannel,
     is_command_to_stop,
+    is_hesitation,
     may_become_backchannel,
     new_words,
 )
 
 REPLY = "The train to Berlin leaves at half past nine from platform four, and the ticket costs thirty euros."
+
+
+@pytest.mark.parametrize("text", ["um", "uh uhm", "Er, erm.", "ehm"])
+def test_hesitation_holds_the_floor_and_is_no_backchannel(text: str) -> None:
+    assert is_hesitation(text) and not is_backchannel(text)
+
+
+@pytest.mark.parametrize("text", ["", "mm-hm", "uh huh", "yeah", "um the dentist", "umbrella"])
+def test_what_is_no_hesitation(text: str) -> None:
+    assert not is_hesitation(text)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,8 @@ A binary message is a header of {header} bytes, little-endian, then mono PCM s16
 - `resumed`: go on at that sample. `interrupted`: drop everything of this generation and older ones.
 - These three overtake audio that still waits in the server, and stale audio is dropped there; JSON messages never
   overtake each other.
+- `turn_continued` behind an `interrupted`: that reply answered too soon, its turn goes on. Take the earlier turn off the
+  screen; its words come again with the next `transcription`.
 
 ## Limits
 

@@ -148,6 +148,18 @@ class TurnDiscarded(Stamped):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
+class TurnContinued(Stamped):
+    """The speaker goes on: the end of an earlier turn is taken back, before any of its reply was heard that counts.
+
+    Forget that turn's transcription and reply; this turn's transcription holds both parts.
+    """
+
+    type: Literal["turn_continued"] = "turn_continued"
+    continues: int
+    """Number of the earlier turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
 class Transcription(Stamped):
     """The reading of the user's turn so far."""
 
@@ -155,7 +167,7 @@ class Transcription(Stamped):
     text: str
     """The whole turn, not only what is new."""
     final: bool
-    """True once per turn, when it is committed."""
+    """True once per turn, when it is committed; `turn_continued` may take that back."""
     stable: int
     """Characters of `text` that will not change any more."""
 
@@ -306,6 +318,7 @@ ServerMessage = (
     | SpeechStarted
     | SpeechStopped
     | TurnDiscarded
+    | TurnContinued
     | Transcription
     | ReplyStarted
     | ReplyText

@@ -180,6 +180,7 @@ _translations: dict[type, Callable[[Any, dict[str, Any]], wire.ServerMessage]] =
     told.SpeechStarted: lambda e, s: wire.SpeechStarted(at=e.at, **s),
     told.SpeechStopped: lambda e, s: wire.SpeechStopped(at=e.at, **s),
     told.TurnDiscarded: lambda e, s: wire.TurnDiscarded(reason=e.reason, **s),
+    told.TurnContinued: lambda e, s: wire.TurnContinued(continues=e.continues, **s),
     told.TranscriptUpdated: lambda e, s: wire.Transcription(text=e.text, final=e.final, stable=e.stable, **s),
     told.ReplyStarted: lambda e, s: wire.ReplyStarted(**s),
     told.ReplyText: lambda e, s: wire.ReplyText(content=e.text, **s),
