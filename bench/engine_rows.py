@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,12 @@ from vivavoce.workers.options import Setting
 
 Kind = Literal["stt", "tts"]
 REAL, GENERATED = "real", "generated"
+PIECES = (
+    "The ferry leaves at half past seven,",
+    "crosses the bay in forty minutes, and returns before noon.",
+    "There is another one at ten.",
+)
+"""What a voice says: a clause and two sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,7 @@ class Row:
     engine: str
     model: str
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    pieces: tuple[str, ...] = PIECES
 
 
 def rows(folder: Path) -> tuple[list[Row], list[str]]:
@@ -67,5 +74,12 @@ def _generated(folder: Path) -> list[Row]:
         row("whisper", "stt", "whisper", models_whisper.make_whisper),
         row("piper", "tts", "piper", models_piper.make_piper),
         row("kokoro", "tts", "kokoro", models_kokoro.make_kokoro),
-        row("sherpa-tts vits", "tts", "sherpa-tts", models_sherpa_tts.make_sherpa_vits),
+        # Its generated lexicon has these words and no others.
+        replace(row("sherpa-tts vits", "tts", "sherpa-tts", models_sherpa_tts.make_sherpa_vits), pieces=_words(18)),
     ]
+
+
+def _words(count: int) -> tuple[str, ...]:
+    from tests.engines.models_sherpa_tts import WORDS
+
+    return (" ".join(WORDS[place % len(WORDS)] for place in range(count)),)

@@ -32,11 +32,6 @@ from vivavoce.workers.pool import WorkerPool
 
 FRAME = 320
 SIDE_BY_SIDE = (1, 4)
-PIECES = (
-    "The ferry leaves at half past seven,",
-    "crosses the bay in forty minutes, and returns before noon.",
-    "There is another one at ten.",
-)
 PATIENCE = 60.0
 
 
@@ -185,12 +180,12 @@ async def _final(stream: object) -> str:
 
 
 async def _speak(result: Result, row: engine_rows.Row, port: TextToSpeech, times: int) -> _Seconds:
-    await _say(port, PIECES[:1])
+    await _say(port, row.pieces[:1])
     spoken = wall = 0.0
     for beside in SIDE_BY_SIDE:
         first: list[float] = []
         for _ in range(times):
-            said = await asyncio.gather(*(_say(port, PIECES) for _ in range(beside)))
+            said = await asyncio.gather(*(_say(port, row.pieces) for _ in range(beside)))
             first += [1000 * one.first for one in said]
             spoken += sum(one.audio for one in said)
             wall += max(one.wall for one in said)
