@@ -26,6 +26,9 @@ IDLE = 300.0
 """Seconds without a job after which an engine that is not the default is let go."""
 LOAD_MODEL = 180.0
 """Seconds a large model may take from a slow disk."""
+HEARTBEAT = 15.0
+"""Seconds between the heartbeats of an engine with a model of its own, three of which may be missed: they are answered
+between two steps, and a large model may take half a minute over 30 s of audio."""
 MOST_THREADS = 4
 
 PURPOSES: dict[EngineKind, str] = {
@@ -246,7 +249,9 @@ def worker_groups(settings: Settings, kinds: tuple[EngineKind, ...] = tuple(PURP
             ready = place == 0 or (kind == "tts" and not candidate.models)
             engine = EngineOptions(kind, candidate.engine.name, engine_settings(candidate, settings, models))
             group = WorkerOptions(candidate.name, (engine,), prewarm=ready, idle_unload=None if ready else IDLE)
-            groups.append(replace(group, load_deadline=LOAD_MODEL) if candidate.models else group)
+            if candidate.models:
+                group = replace(group, load_deadline=LOAD_MODEL, heartbeat=HEARTBEAT)
+            groups.append(group)
     return tuple(groups)
 
 
