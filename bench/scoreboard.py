@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.result import OUT, Result, load
@@ -22,9 +24,34 @@ marked *quick* is to steer by. The load average before a run tells whether the m
 
 
 def write(page: Path = PAGE, folder: Path = OUT) -> None:
-    """Render all results there are."""
+    """Render all results there are; what was not measured anew stays as it stands, with its own date."""
     results = [load(path) for path in sorted(folder.glob("*.json"))]
-    page.write_text(render(sorted(results, key=lambda result: ORDER.index(result.name) if result.name in ORDER else 99)))
+    page.write_text(render(results, kept(page.read_text() if page.is_file() else "")))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A section of an older page, with its rows of the table of bars."""
+
+    name: str
+    title: str
+    text: str
+    bars: tuple[tuple[str, ...], ...]
+
+
+def kept(page: str) -> list[Kept]:
+    """The sections of a page, by the name of their benchmark."""
+    bars = [
+        tuple(cell.strip() for cell in line.strip("| \n").split("|")) for line in page.splitlines() if line.startswith("| ")
+    ]
+    found = []
+    for section in page.split("\n## ")[1:]:
+        title, _, _ = section.partition("\n")
+        name = re.search(r"^`(\w+)` · ", section, re.MULTILINE)
+        if name is not None:
+            rows = tuple(row for row in bars if len(row) == 5 and row[0].removesuffix(" (quick)") == title)
+            found.append(Kept(name[1], title, f"## {section.rstrip()}\n", rows))
+    return found
 
 
 ORDER = (
@@ -33,16 +60,18 @@ ORDER = (
 )  # fmt: skip
 
 
-def render(results: Sequence[Result]) -> str:
-    """The page."""
-    parts = [HEAD, _overview(results)]
-    for result in results:
-        parts.append(_section(result))
-    return "\n".join(parts).rstrip() + "\n"
+def render(results: Sequence[Result], older: Sequence[Kept] = ()) -> str:
+    """The page: each benchmark at its place, measured now or before."""
+    sections: dict[str, tuple[Sequence[tuple[str, ...]], str]] = {old.name: (old.bars, old.text) for old in older}
+    sections |= {result.name: (_bar_rows(result), _section(result)) for result in results}
+    names = sorted(sections, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    header = ("benchmark", "measure", "bar", "measured", "met")
+    bars = "## Bars\n\n" + _table(header, [row for name in names for row in sections[name][0]])
+    return "\n".join([HEAD, bars, *(sections[name][1] for name in names)]).rstrip() + "\n"
 
 
-def _overview(results: Iterable[Result]) -> str:
-    rows = [
+def _bar_rows(result: Result) -> list[tuple[str, ...]]:
+    return [
         (
             f"{result.title}{' (quick)' if result.quick else ''}",
             item.name,
@@ -50,11 +79,9 @@ def _overview(results: Iterable[Result]) -> str:
             " · ".join(_measured(item, bar) for bar in item.bars),
             _met(item),
         )
-        for result in results
         for item in result.figures
         if item.bars
     ]
-    return "## Bars\n\n" + _table(("benchmark", "measure", "bar", "measured", "met"), rows)
 
 
 def _section(result: Result) -> str:
