@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,8 @@ HEAD = """# Scoreboard
 Written by `make bench`; not edited by hand. Every figure is from audio in to audio out on the machine named with it, with
 the bar it is held against. What misses its bar stands here like the rest. How each figure is defined is said in the
 benchmark of that name in `bench/`; what is synthetic is said there and below.
+
+Each section was measured at the time it names; one that is not measured again stays as it was.
 
 "median of each run" is the spread: one repetition after the other. Percentiles are nearest rank over all samples. A run
 marked *quick* is to steer by. The load average before a run tells whether the machine was quiet.
@@ -41,9 +43,8 @@ class Kept:
 
 def kept(page: str) -> list[Kept]:
     """The sections of a page, by the name of their benchmark."""
-    bars = [
-        tuple(cell.strip() for cell in line.strip("| \n").split("|")) for line in page.splitlines() if line.startswith("| ")
-    ]
+    lines = [line for line in page.splitlines() if line.startswith("| ")]
+    bars = [tuple(cell.strip() for cell in line.strip("| ").split("|")) for line in lines]
     found = []
     for section in page.split("\n## ")[1:]:
         title, _, _ = section.partition("\n")
@@ -56,7 +57,7 @@ def kept(page: str) -> list[Kept]:
 
 ORDER = (
     "voice_to_voice", "overhead", "peers", "duck", "barge_in", "capacity", "memory", "start",
-    "first_byte", "engines", "profile",
+    "first_byte", "speech_api", "engines", "codecs", "split_turns", "profile",
 )  # fmt: skip
 
 
