@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import struct
 import zlib
+from typing import NamedTuple
+
+from vivavoce.audio.codecs.feed import Feed
 
 BEGIN, END, CONTINUED = 2, 4, 1
 """Header type flags: first page of the stream, last page, begins with the rest of a packet."""
@@ -44,3 +47,58 @@ def checksum(page: bytes) -> int:
 
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 """Each byte with its bits the other way round."""
+
+
+class Page(NamedTuple):
+    """A page: the packets that end on it (the first may only end here, if ``CONTINUED``), and the beginning of one more."""
+
+    flags: int
+    granule: int
+    serial: int
+    sequence: int
+    packets: tuple[bytes, ...]
+    rest: bytes
+
+
+class PageReader:
+    """Pages out of bytes. What is no page, or a page with a wrong checksum, is passed over; ``damaged`` remembers it."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self.damaged = False
+
+    def next(self) -> Page | None:
+        """The next whole page, None while it is not here."""
+        feed = self._feed
+        while True:
+            head = feed.peek(HEADER_SIZE)
+            if not b"OggS".startswith(head[:4]):
+                self.damaged = True
+                found = feed.find(b"OggS")
+                feed.skip(found if found >= 0 else max(1, len(feed) - 3))
+                continue
+            if len(head) < HEADER_SIZE:
+                return None
+            lacing = feed.peek(head[26], HEADER_SIZE)
+            size = HEADER_SIZE + head[26] + sum(lacing)
+            if len(lacing) < head[26] or len(feed) < size:
+                return None
+            page = feed.peek(size)
+            if checksum(page[:22] + bytes(4) + page[26:]) != struct.unpack_from("<I", page, 22)[0]:
+                self.damaged = True
+                feed.skip(4)
+                continue
+            feed.skip(size)
+            return _page(page, lacing)
+
+
+def _page(page: bytes, lacing: bytes) -> Page:
+    _, _, flags, granule, serial, sequence, _, count = struct.unpack_from("<4sBBqIIIB", page)
+    packets, start = [], HEADER_SIZE + count
+    at = start
+    for value in lacing:
+        at += value
+        if value < 255:
+            packets.append(page[start:at])
+            start = at
+    return Page(flags, granule, serial, sequence, tuple(packets), page[start:at])

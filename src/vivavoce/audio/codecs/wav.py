@@ -19,7 +19,8 @@ MAX_BYTES = 100 * 1024 * 1024
 MAX_SECONDS = 4 * 3_600.0
 
 HEADER_SIZE = 44
-_UNKNOWN = 0xFFFF_FFFF
+UNKNOWN = 0xFFFF_FFFF
+"""The size of a chunk whose length is not known when it begins."""
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _GUID_REST = bytes.fromhex("000000001000800000aa00389b71")
 """What follows the format number in the identifier of an extensible sub-format."""
@@ -57,8 +58,8 @@ def header(form: AudioFormat, data_bytes: int | None = None) -> bytes:
 
     With an unknown length both sizes are 0xFFFFFFFF, which players take as "until the end of the stream".
     """
-    riff, data = (_UNKNOWN, _UNKNOWN) if data_bytes is None else (data_bytes + data_bytes % 2 + 36, data_bytes)
-    if riff > _UNKNOWN:
+    riff, data = (UNKNOWN, UNKNOWN) if data_bytes is None else (data_bytes + data_bytes % 2 + 36, data_bytes)
+    if riff > UNKNOWN:
         raise InvalidAudio("a WAV file holds 4 GiB at most; stream it with an unknown length")
     return (
         struct.pack("<4sI4s", b"RIFF", riff, b"WAVE")
@@ -84,10 +85,10 @@ def read(data: bytes, *, max_bytes: int = MAX_BYTES, max_seconds: float = MAX_SE
         raise InvalidAudio(f"the file has {len(data)} bytes; send {max_bytes} at most", code="audio_too_large")
     if len(data) < 12 or data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         raise InvalidAudio("this is no WAV file: it does not begin with RIFF … WAVE")
-    layout: _Layout | None = None
+    layout: Layout | None = None
     for name, start, size in _chunks(data):
         if name == b"fmt ":
-            layout = _layout(data[start : start + size], size)
+            layout = parse_format(data[start : start + size], size)
         elif name == b"data":
             if layout is None:
                 raise InvalidAudio("broken WAV file: its data chunk comes without a format chunk before it")
@@ -96,13 +97,16 @@ def read(data: bytes, *, max_bytes: int = MAX_BYTES, max_seconds: float = MAX_SE
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
+class Layout:
+    """How the samples of a file are written."""
+
     encoding: Encoding
     channels: int
     rate: int
 
     @property
     def width(self) -> int:
+        """Bytes per sample instant over all channels."""
         return WIDTHS[self.encoding] * self.channels
 
 
@@ -115,7 +119,8 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         at += 8 + size + size % 2
 
 
-def _layout(body: bytes, size: int) -> _Layout:
+def parse_format(body: bytes, size: int) -> Layout:
+    """The format chunk. Raises InvalidAudio, with the code unsupported_audio for an encoding this module does not read."""
     if size < 16 or len(body) < 16 or size > 4_096:
         raise InvalidAudio(f"broken WAV file: its format chunk says it has {size} bytes")
     kind, channels, rate, _, block, bits = struct.unpack_from("<HHIIHH", body)
@@ -133,15 +138,15 @@ def _layout(body: bytes, size: int) -> _Layout:
         raise InvalidAudio(f"a WAV file with {channels} channels is not supported; send 1 to {MAX_CHANNELS}")
     if not MIN_RATE <= rate <= MAX_RATE:
         raise InvalidAudio(f"a sample rate of {rate} Hz is out of range; send {MIN_RATE} to {MAX_RATE} Hz")
-    layout = _Layout(encoding, channels, rate)
+    layout = Layout(encoding, channels, rate)
     if block != layout.width:
         raise InvalidAudio(f"broken WAV file: a sample instant is said to have {block} bytes but needs {layout.width}")
     return layout
 
 
-def _samples(data: bytes, start: int, size: int, layout: _Layout, max_seconds: float) -> Recording:
+def _samples(data: bytes, start: int, size: int, layout: Layout, max_seconds: float) -> Recording:
     riff = struct.unpack_from("<I", data, 4)[0]
-    unknown = size == _UNKNOWN or (size == 0 and riff in (0, _UNKNOWN))
+    unknown = size == UNKNOWN or (size == 0 and riff in (0, UNKNOWN))
     present = len(data) - start if unknown else min(size, len(data) - start)
     whole = present - present % layout.width
     if not whole:
