@@ -39,6 +39,8 @@ BY_CODE = {
     "not_found": 404,
     "already_listening": 409,
     "too_large": 413,
+    "audio_too_large": 413,
+    "audio_too_long": 413,
     "forbidden": 403,
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from vivavoce.audio.codecs import wav
+from vivavoce.audio.codecs.decoder import DecoderLimits, decode
 from vivavoce.contracts.errors import VivavoceError
 from vivavoce.contracts.ports import VoiceActivityDetector
 from vivavoce.contracts.speech import TranscriptionOptions
@@ -93,7 +93,7 @@ class Transcribing:
 
 
 def _hearing(data: bytes) -> bytes:
-    return wav.read(data, max_seconds=MAX_SECONDS).hearing()
+    return decode(data, DecoderLimits(max_bytes=len(data), max_seconds=MAX_SECONDS)).pcm
 
 
 _MEDIA = {
