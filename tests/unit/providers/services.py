@@ -10,6 +10,8 @@ from vivavoce.contracts.speech import Capabilities
 from vivavoce.providers._http import Address, Service
 from vivavoce.providers.openai_compatible.language_model import OpenAiLanguageModel
 from vivavoce.providers.openai_compatible.profiles import PROFILES
+from vivavoce.providers.openai_compatible.speech_to_text import OpenAiSpeechToText, TranscriptionModel
+from vivavoce.providers.openai_compatible.text_to_speech import OpenAiTextToSpeech, SpeechModel
 from vivavoce.testing.openai_server import OpenAiServer, Trouble
 
 KEY = "sk-marker-4711-never-shown"
@@ -35,3 +37,11 @@ def language_model(
     service: Service, model: str = "test-model", profile: Any = "custom", **extra: Any
 ) -> OpenAiLanguageModel:
     return OpenAiLanguageModel(service, model, PROFILES[profile], Capabilities("test"), extra)
+
+
+def speech_to_text(service: Service, profile: Any = "custom") -> OpenAiSpeechToText:
+    return OpenAiSpeechToText(TranscriptionModel(service, "ear", PROFILES[profile]), Capabilities("test", streaming=False))
+
+
+def text_to_speech(service: Service, **changes: Any) -> OpenAiTextToSpeech:
+    return OpenAiTextToSpeech(SpeechModel(service, "mouth", "anna", **changes), Capabilities("test"))
