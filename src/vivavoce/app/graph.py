@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
 from vivavoce.app.engines import OFF, worker_groups
+from vivavoce.app.providers import Providers
 from vivavoce.config.settings import Settings
 from vivavoce.contracts.errors import ConfigurationError
 from vivavoce.contracts.ports import Clock
@@ -26,17 +29,19 @@ SCRIPTED = "scripted"
 class Parts:
     """Ports and the processes behind them."""
 
-    def __init__(self, ports: SessionPorts, pool: WorkerPool, clock: Clock) -> None:
+    def __init__(self, ports: SessionPorts, pool: WorkerPool, clock: Clock, providers: Providers) -> None:
         self.ports = ports
         self.pool = pool
+        self.providers = providers
         self.clock = clock
 
     async def start(self) -> None:
         """Start and load what is used by default; what fails to load says so when it is used and in the status."""
-        await self.pool.start()
+        await asyncio.gather(self.pool.start(), self.providers.start())
 
     async def close(self) -> None:
-        """End all processes."""
+        """End all processes and connections."""
+        await self.providers.close()
         await self.pool.close(grace=1.0)
 
     def workers(self) -> Sequence[WorkerStatus]:
@@ -49,8 +54,9 @@ def parts_of(settings: Settings, kinds: tuple[EngineKind, ...] | None = None) ->
     clock = MonotonicClock()
     wanted = kinds or KINDS
     plugins = _plugins(settings)
-    local = tuple(kind for kind in wanted if kind not in plugins)
-    groups = settings.workers or worker_groups(settings, local)
+    providers = Providers(settings, clock, wanted)
+    local = tuple(kind for kind in wanted if kind not in plugins and providers.needs_engine(kind))
+    groups = settings.workers or worker_groups(replace(settings, engines=providers.engines()), local)
     pool = WorkerPool(groups, clock)
     names = {kind: [e.name for group in groups for e in group.engines if e.kind == kind] for kind in local}
 
@@ -62,13 +68,14 @@ def parts_of(settings: Settings, kinds: tuple[EngineKind, ...] | None = None) ->
     vad = choice("vad", pool.voice_activity)
     turn = choice("turn", pool.turn_detector)
     ports = SessionPorts(
-        stt=choice("stt", pool.speech_to_text),
-        llm=choice("llm", pool.language_model),
-        tts=choice("tts", pool.text_to_speech),
+        stt=providers.join(choice("stt", pool.speech_to_text), "stt"),
+        llm=providers.join(choice("llm", pool.language_model), "llm"),
+        tts=providers.join(choice("tts", pool.text_to_speech), "tts"),
         vad=vad.get() if vad.ports else _NoDetector(),
         turn=turn.get() if turn.ports else None,
     )
-    return Parts(ports, pool, clock)
+    ports = replace(ports, languages=providers.languages(ports.languages))
+    return Parts(ports, pool, clock, providers)
 
 
 def settings_name(settings: Settings, kind: EngineKind) -> str:

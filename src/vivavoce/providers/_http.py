@@ -80,13 +80,17 @@ class Service:
         await self._client.aclose()
 
     @contextlib.asynccontextmanager
-    async def stream(self, method: str, path: str, body: Body | None = None) -> AsyncIterator[Reply]:
+    async def stream(
+        self, method: str, path: str, body: Body | None = None, *, first: float | None = None
+    ) -> AsyncIterator[Reply]:
         """Ask; the answer is read while it comes, and dropping out of the context withdraws the request at once.
+
+        ``first`` is another patience (seconds) with the beginning of the answer than that of the address.
 
         Raises ProviderFailed, or InvalidRequest where the service finds fault with what was asked.
         """
         url = self.address.url.rstrip("/") + path
-        deadline = asyncio.get_running_loop().time() + self.address.first
+        deadline = asyncio.get_running_loop().time() + (self.address.first if first is None else first)
         response = await self._send(method, url, body or Body(), deadline)
         reply = Reply(self, response, deadline)
         try:
@@ -96,9 +100,9 @@ class Service:
         finally:
             await reply.close()
 
-    async def fetch(self, method: str, path: str, body: Body | None = None) -> bytes:
+    async def fetch(self, method: str, path: str, body: Body | None = None, *, first: float | None = None) -> bytes:
         """The whole answer, bounded. Raises as ``stream``."""
-        async with self.stream(method, path, body) as reply:
+        async with self.stream(method, path, body, first=first) as reply:
             return await reply.read()
 
     async def fetch_json(self, method: str, path: str, body: Body | None = None) -> Any:

@@ -76,7 +76,7 @@ class _Gone(Exception):  # noqa: N818 - never leaves this file
     """The asker has closed the connection."""
 
 
-Personality = Literal["openai", "ollama", "llamacpp", "lmstudio", "stranger"]
+Personality = Literal["openai", "ollama", "llamacpp", "lmstudio", "stranger", "mute"]
 
 
 class OpenAiServer:
@@ -220,6 +220,8 @@ class OpenAiServer:
         await answer.json(told)
 
     async def _describe(self, path: str, answer: _Answer) -> None:
+        if self.personality == "mute":
+            await answer.wait(None)
         found: dict[str, Any] = {"/v1/models": {"object": "list", "data": [{"id": name} for name in self.models]}}
         if self.personality == "ollama":
             found["/"] = "Ollama is running"

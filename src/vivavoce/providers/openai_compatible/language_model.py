@@ -18,6 +18,8 @@ from vivavoce.providers.options import Scalar
 PATH = "/chat/completions"
 GOODBYE = 0.1
 """Seconds given to the end of the stream behind the last event, so that the connection can be used again."""
+LOADING = 120.0
+"""Seconds a service may take to load a model ahead of the first question."""
 AUTO = "auto"
 
 
@@ -32,6 +34,7 @@ class OpenAiLanguageModel:
         self._model = model
         self._profile = profile
         self._extra = extra
+        self._takes_tools = True
 
     async def warm(self) -> None:
         """Open a connection ahead and find the model; where the service loads a model on demand, have it loaded.
@@ -42,7 +45,7 @@ class OpenAiLanguageModel:
         if self._profile.preload:
             messages = [{"role": "user", "content": "Hi"}]
             body: Json = {"model": model, "messages": messages, "stream": False, self._profile.max_tokens: 1}
-            await self._service.fetch("POST", PATH, Body(json=body))
+            await self._service.fetch("POST", PATH, Body(json=body), first=LOADING)
         elif self._model != AUTO:
             await self._service.fetch("GET", "/models")
 
@@ -56,6 +59,24 @@ class OpenAiLanguageModel:
     async def _answer(
         self, messages: Sequence[Message], tools: Sequence[Tool], options: LanguageOptions
     ) -> AsyncIterator[Delta]:
+        if tools and self._takes_tools:
+            try:
+                async with contextlib.aclosing(self._ask(messages, tools, options)) as deltas:
+                    async for delta in deltas:
+                        yield delta
+            except InvalidRequest as error:
+                if "tool" not in error.message.lower():
+                    raise
+                self._takes_tools = False  # many small models have no template for tools and say so: they can still talk
+            else:
+                return
+        async with contextlib.aclosing(self._ask(messages, (), options)) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def _ask(
+        self, messages: Sequence[Message], tools: Sequence[Tool], options: LanguageOptions
+    ) -> AsyncGenerator[Delta, None]:
         model = await self._find_model()
         body = request_body(model, messages, tools, options, self._profile, self._extra)
         reader = AnswerReader(self._service.name)
