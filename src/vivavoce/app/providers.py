@@ -188,11 +188,12 @@ def _configured(settings: Settings) -> list[Provider]:
     if len(names) > MAX_PROVIDERS:
         raise ConfigurationError(f"providers: there are {len(names)}; {MAX_PROVIDERS} at most")
     for options in settings.providers:
-        _check_place(options, settings)
+        check_place(options, settings)
     return [provider(options, key_of(options.name, settings.keys)) for options in settings.providers]
 
 
-def _check_place(options: ProviderOptions, settings: Settings) -> None:
+def check_place(options: ProviderOptions, settings: Settings) -> None:
+    """Raises ConfigurationError where the settings forbid the machine a provider is on."""
     rule = next((name for name in ("local_only", "offline") if getattr(settings, name, False)), None)
     if rule is not None and not is_loopback(base_url(options)):
         raise ConfigurationError(

@@ -47,6 +47,8 @@ def everything(config: Path | None, assignments: list[str] | None) -> list[Check
         *findings,
         *_engines(models),
         *_models(models),
+        *_providers(settings),
+        _services(settings),
         _disk(models),
         _port(settings.server.host, settings.server.port),
         _page(),
@@ -106,6 +108,35 @@ def _models(models: Path) -> Iterator[Check]:
         path = locate(entry, models)
         if path is not None:
             yield Check(f"model {entry.name}", "ok", f"{entry.licence}; {path}")
+
+
+def _providers(settings: Settings) -> Iterator[Check]:
+    """What is configured; nothing is sent to them."""
+    from vivavoce.app.providers import check_place, key_of
+    from vivavoce.providers.openai_compatible.profiles import PROFILES
+    from vivavoce.providers.openai_compatible.provider import base_url
+
+    for one in settings.providers:
+        purposes = ", ".join(f"{kind} {getattr(one, kind)}" for kind in ("llm", "stt", "tts") if getattr(one, kind))
+        try:
+            check_place(one, settings)
+        except ConfigurationError as error:
+            yield Check(f"provider {one.name}", "fail", error.message, "remove the provider or the rule")
+            continue
+        if PROFILES[one.profile].needs_key and not (one.key or key_of(one.name, settings.keys)):
+            yield Check(f"provider {one.name}", "warn", "it has no key", f"vivavoce connect --profile {one.profile}")
+        else:
+            yield Check(f"provider {one.name}", "ok", f"{purposes} at {base_url(one)}")
+
+
+def _services(settings: Settings) -> Check:
+    """Language models on this machine."""
+    from vivavoce.app.connecting import found_here
+
+    found = [f"{one.profile} at {one.url} ({one.models[0]})" for one in found_here(settings)]
+    if found:
+        return Check("local services", "ok", "; ".join(found))
+    return Check("local services", "ok", "no Ollama, llama.cpp or LM Studio with a model runs here")
 
 
 def _disk(models: Path) -> Check:

@@ -37,6 +37,13 @@ def with_provider(text: str, entry: Mapping[str, Any]) -> str:
     return edited
 
 
+def provider_named(text: str, name: str) -> dict[str, Any]:
+    """The entry of that name as it stands in ``text``, or nothing. Raises ConfigurationError."""
+    there = _parsed(text).get(SECTION) or []
+    items = there if isinstance(there, list) else []
+    return next((dict(item) for item in items if isinstance(item, dict) and item.get("name") == name), {})
+
+
 def save(path: Path, text: str) -> Path | None:
     """Write the file, whole or not at all; the copy of what was there before, if there was something. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
