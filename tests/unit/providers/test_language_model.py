@@ -196,3 +196,15 @@ async def test_the_key_is_never_told(kind: Any, caplog: pytest.LogCaptureFixture
         assert KEY not in repr(service.address)
     assert caplog.records and KEY not in caplog.text
     assert not any(KEY in str(vars(record)) for record in caplog.records)
+
+
+async def test_a_model_that_knows_no_tools_answers_without_them() -> None:
+    refused = Trouble("status", 400, message="test-model does not support tools")
+    async with serving(refused, None, None) as (server, service):
+        model = language_model(service)
+        for _ in range(2):
+            assert said(await answer(model, (TOOL,))) == "It is late. Go to bed."
+        assert ["tools" in seen.json for seen in server.seen] == [True, False, False]
+        server.troubles = [Trouble("status", 400, message="too long")]
+        with pytest.raises(InvalidRequest, match="too long"):
+            await answer(model, (TOOL,))
