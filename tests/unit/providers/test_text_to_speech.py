@@ -67,7 +67,8 @@ async def test_the_next_piece_is_asked_for_while_the_first_still_comes() -> None
         utterance.send("Two. ")
         utterance.send("Three. ")
         await anext(aiter(utterance))
-        assert (await server.until_asked(2)).json["input"] == "Two. "
+        async with asyncio.timeout(10):
+            assert (await server.until_asked(2)).json["input"] == "Two. "
         await laws.settled()
         assert len(server.seen) == 2
         utterance.cancel()
