@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
 from vivavoce.app.engines import OFF, aliases, languages, worker_groups
+from vivavoce.app.providers import Providers, local_engines
 from vivavoce.config.settings import Settings
 from vivavoce.contracts.errors import ConfigurationError
 from vivavoce.contracts.ports import Clock
@@ -26,18 +29,27 @@ SCRIPTED = "scripted"
 class Parts:
     """Ports and the processes behind them."""
 
-    def __init__(self, ports: SessionPorts, pool: WorkerPool, clock: Clock, groups: Sequence[WorkerOptions] = ()) -> None:
+    def __init__(
+        self,
+        ports: SessionPorts,
+        pool: WorkerPool,
+        clock: Clock,
+        providers: Providers,
+        groups: Sequence[WorkerOptions] = (),
+    ) -> None:
         self.ports = ports
         self.pool = pool
+        self.providers = providers
         self.clock = clock
         self.groups = groups
 
     async def start(self) -> None:
         """Start and load what is used by default; what fails to load says so when it is used and in the status."""
-        await self.pool.start()
+        await asyncio.gather(self.pool.start(), self.providers.start())
 
     async def close(self) -> None:
-        """End all processes."""
+        """End all processes and connections."""
+        await self.providers.close()
         await self.pool.close(grace=1.0)
 
     def workers(self) -> Sequence[WorkerStatus]:
@@ -50,8 +62,10 @@ def parts_of(settings: Settings, kinds: tuple[EngineKind, ...] | None = None) ->
     clock = MonotonicClock()
     wanted = kinds or KINDS
     plugins = _plugins(settings)
-    local = tuple(kind for kind in wanted if kind not in plugins)
-    groups = settings.workers or worker_groups(settings, local)
+    providers = Providers(settings, clock, wanted)
+    local = tuple(kind for kind in wanted if kind not in plugins and providers.needs_engine(kind))
+    engines = local_engines(settings)
+    groups = settings.workers or worker_groups(engines, local)
     pool = WorkerPool(groups, clock)
     own = bool(settings.workers)  # groups of the configuration hold several engines, each known by its own name
 
@@ -65,14 +79,15 @@ def parts_of(settings: Settings, kinds: tuple[EngineKind, ...] | None = None) ->
     vad = choice("vad", pool.voice_activity)
     turn = choice("turn", pool.turn_detector)
     ports = SessionPorts(
-        stt=choice("stt", pool.speech_to_text),
-        llm=choice("llm", pool.language_model),
-        tts=choice("tts", pool.text_to_speech),
+        stt=providers.join(choice("stt", pool.speech_to_text), "stt"),
+        llm=providers.join(choice("llm", pool.language_model), "llm"),
+        tts=providers.join(choice("tts", pool.text_to_speech), "tts"),
         vad=vad.get() if vad.ports else _NoDetector(),
         turn=turn.get() if turn.ports else None,
-        **({} if own or "stt" not in local else {"languages": languages(settings)}),
+        **({} if own or "stt" not in local else {"languages": languages(engines)}),
     )
-    return Parts(ports, pool, clock, groups)
+    ports = replace(ports, languages=providers.languages(ports.languages))
+    return Parts(ports, pool, clock, providers, groups)
 
 
 def settings_name(settings: Settings, kind: EngineKind) -> str:

@@ -49,6 +49,8 @@ def everything(config: Path | None, assignments: list[str] | None) -> list[Check
         *_engines(settings, models),
         *_models(models),
         _recommended(settings, models),
+        *_providers(settings),
+        _services(settings),
         _disk(models),
         _port(settings.server.host, settings.server.port),
         _page(),
@@ -85,6 +87,7 @@ def _configuration(config: Path | None, assignments: list[str] | None) -> tuple[
 def _engines(settings: Settings, models: Path) -> Iterator[Check]:
     """For each purpose its engines; it fails only where none is left."""
     from vivavoce.app.engines import BUILTIN, CATALOGUE, OPTIONAL, PURPOSES, candidates, lacking, mending, models_of
+    from vivavoce.app.providers import local_engines
 
     for kind, purpose in PURPOSES.items():
         usable = 0
@@ -101,7 +104,7 @@ def _engines(settings: Settings, models: Path) -> Iterator[Check]:
             yield Check(purpose, "fail", "no engine can be used", BUILTIN)
             continue
         try:
-            found = candidates(kind, settings, models)
+            found = candidates(kind, local_engines(settings), models)
         except ConfigurationError as error:
             yield Check(purpose, "fail", error.message, f"set engines.{kind} to auto, or do as it says")
             continue
@@ -130,6 +133,35 @@ def _recommended(settings: Settings, models: Path) -> Check:
         return Check("models", "ok", f"what is recommended for {machine} is here")
     mend = "vivavoce models import PATH" if settings.offline else f"vivavoce models pull {' '.join(absent)}"
     return Check("models", "note", f"recommended for {machine}, and not here: {', '.join(absent)}", mend)
+
+
+def _providers(settings: Settings) -> Iterator[Check]:
+    """What is configured; nothing is sent to them."""
+    from vivavoce.app.providers import check_place, key_of
+    from vivavoce.providers.openai_compatible.profiles import PROFILES
+    from vivavoce.providers.openai_compatible.provider import base_url
+
+    for one in settings.providers:
+        purposes = ", ".join(f"{kind} {getattr(one, kind)}" for kind in ("llm", "stt", "tts") if getattr(one, kind))
+        try:
+            check_place(one, settings)
+        except ConfigurationError as error:
+            yield Check(f"provider {one.name}", "fail", error.message, "remove the provider or the rule")
+            continue
+        if PROFILES[one.profile].needs_key and not (one.key or key_of(one.name, settings.keys)):
+            yield Check(f"provider {one.name}", "warn", "it has no key", f"vivavoce connect --profile {one.profile}")
+        else:
+            yield Check(f"provider {one.name}", "ok", f"{purposes} at {base_url(one)}")
+
+
+def _services(settings: Settings) -> Check:
+    """Language models on this machine."""
+    from vivavoce.app.connecting import found_here
+
+    found = [f"{one.profile} at {one.url} ({one.models[0]})" for one in found_here(settings)]
+    if found:
+        return Check("local services", "ok", "; ".join(found))
+    return Check("local services", "ok", "no Ollama, llama.cpp or LM Studio with a model runs here")
 
 
 def _disk(models: Path) -> Check:

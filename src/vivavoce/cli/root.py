@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from vivavoce import __version__
-from vivavoce.cli import configuration, doctor, keys, models, output, say, serve, talk, transcribe
+from vivavoce.cli import configuration, connect, doctor, keys, models, output, say, serve, talk, transcribe
 from vivavoce.contracts.errors import VivavoceError
 
 
@@ -70,6 +70,7 @@ app.command("serve")(serve.serve)
 app.command("talk")(talk.talk)
 app.command("say")(say.say)
 app.command("transcribe")(transcribe.transcribe)
+app.command("connect")(connect.connect)
 app.command("doctor")(doctor.doctor)
 app.add_typer(configuration.app, name="config")
 app.add_typer(keys.app, name="key")

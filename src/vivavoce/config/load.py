@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vivavoce.config import files
+from vivavoce.config import files, secrets
 from vivavoce.config.build import Builder
 from vivavoce.config.nodes import DEFAULT, Layer, Node, Origin, merge, nest
 from vivavoce.config.schema import walk
@@ -16,6 +16,8 @@ from vivavoce.config.settings import Settings
 from vivavoce.contracts.errors import ConfigurationError
 
 PREFIX = "VIVAVOCE_"
+KEYS = f"{PREFIX}KEYS__"
+"""Environment variables that hold a key; the rest of the name is the provider's."""
 SYSTEM_DIRECTORY = Path("/etc/vivavoce")
 
 
@@ -41,13 +43,17 @@ class Surroundings:
         """This process's environment and directories."""
         return cls(dict(os.environ), Path.cwd(), Path.home())
 
+    @property
+    def user(self) -> Path:
+        """The user's directory of configuration."""
+        xdg = self.environ.get("XDG_CONFIG_HOME", "")
+        return (Path(xdg) if xdg.startswith("/") else self.home / ".config") / "vivavoce"
+
     def places(self) -> list[Place]:
         """Where configuration is looked for, weakest first."""
-        xdg = self.environ.get("XDG_CONFIG_HOME", "")
-        user = (Path(xdg) if xdg.startswith("/") else self.home / ".config") / "vivavoce"
         return [
             *(Place("system", self.system / f"config{suffix}") for suffix in files.SUFFIXES),
-            *(Place("user", user / f"config{suffix}") for suffix in files.SUFFIXES),
+            *(Place("user", self.user / f"config{suffix}") for suffix in files.SUFFIXES),
             *(Place("project", self.directory / f"{dot}vivavoce{suffix}") for dot in ("", ".") for suffix in files.SUFFIXES),
         ]
 
@@ -80,7 +86,7 @@ def load(
     found = _existing(around.places())
     if file is not None:
         found.append(Place("file", file))
-    nodes = [files.read(place.path, place.layer) for place in found]
+    nodes = [secrets.read(around.user), *(files.read(place.path, place.layer) for place in found)]
     nodes += [_environment(around.environ), *(_flag(*flag) for flag in flags)]
     settings, origins = _build(nodes)
     return Loaded(settings, origins, tuple(found))
@@ -134,6 +140,10 @@ def _environment(environ: Mapping[str, str]) -> Node:
     for name in sorted(environ):
         if not name.startswith(PREFIX):
             continue
+        if name.startswith(KEYS):
+            origin = Origin("environment", name)
+            merged = merge(merged, nest(("keys", _key_name(name)), Node(environ[name], origin)))
+            continue
         if name not in known:
             close = difflib.get_close_matches(name, known, 1, 0.6)
             hint = f"did you mean {close[0]}?" if close else "`vivavoce config explain` lists the settings"
@@ -144,6 +154,11 @@ def _environment(environ: Mapping[str, str]) -> Node:
     if problems:
         raise ConfigurationError("\n".join(problems))
     return merged
+
+
+def _key_name(variable_name: str) -> str:
+    """``VIVAVOCE_KEYS__MY_SERVER`` is the key of ``my_server``, and of ``my-server``, which no variable could name."""
+    return variable_name.removeprefix(KEYS).lower()
 
 
 def variable(path: str) -> str:

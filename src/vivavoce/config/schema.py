@@ -44,8 +44,14 @@ def is_options(annotation: Any) -> bool:
 
 
 def is_secret(path: str, value: Any) -> bool:
-    """Whether the last word of a name is key, secret or password, or it is token and the value is text."""
-    word = path.rpartition(".")[2].lower().rpartition("_")[2]
+    """Whether the last word of a name is key, secret or password, or it is token and the value is text.
+
+    What stands in a mapping of secrets (``keys.openai``) is one.
+    """
+    above, _, last = path.rpartition(".")
+    if above.rpartition(".")[2].lower() in _SECRET:
+        return True
+    word = last.lower().rpartition("_")[2]
     return word in _SECRET or (word in _SECRET_TEXT and isinstance(value, str))
 
 

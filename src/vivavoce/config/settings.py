@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from vivavoce.providers.options import DiscoveryOptions, ProviderOptions
 from vivavoce.services.options import ModelOptions
 from vivavoce.sessions.options import SessionOptions
 from vivavoce.transports.openai.options import OpenAIOptions
@@ -23,7 +24,7 @@ class EngineChoices:
     tts: str = "auto"
     """Text to speech, for example `espeak`, `piper` or `piper-de_DE-thorsten`."""
     llm: str = "auto"
-    """What answers, for example `commands`, the built-in command agent."""
+    """What answers: `commands`, the built-in agent, a provider, or several in turn: `openai, commands`."""
     vad: str = "auto"
     """Voice activity detection, for example `silero`."""
     turn: str = "auto"
@@ -68,6 +69,14 @@ class Settings:
     """Conversations: limits, endpointing, barge-in, replies."""
     engines: EngineChoices = field(default_factory=EngineChoices)
     """Which engine serves each purpose."""
+    providers: tuple[ProviderOptions, ...] = ()
+    """Remote services, the one to ask first first. `vivavoce connect` adds one."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """API keys by the name of the provider; kept in `secrets.yaml` beside the user's file, or `VIVAVOCE_KEYS__NAME`."""
+    local_only: bool = False
+    """Refuse providers on other machines, so that nothing that is said leaves this one."""
+    discovery: DiscoveryOptions = field(default_factory=DiscoveryOptions)
+    """Language models that run on this machine are found and used if `engines.llm` is `auto`."""
     workers: tuple[WorkerOptions, ...] = ()
     """Worker groups; empty builds them from `engines`. A list given here takes the place of them all."""
     logging: LoggingOptions = field(default_factory=LoggingOptions)

@@ -149,12 +149,15 @@ class Replies:
         reply.start(self._parts.scope, text, self._voices(), synthesis)
 
     def _voices(self) -> list[TextToSpeech]:
-        """The chosen voice, then the others that speak the language; a voice that does not speak it comes last."""
+        """The chosen voice, then the others that speak the language; a voice that does not speak it comes last.
+
+        What a voice on this machine was chosen to say is not sent to another machine when it fails.
+        """
         language = self._parts.settings.language.split("-")[0]
         chosen = self._parts.ports.tts.get(self._parts.settings.tts)
         voices = [chosen, *(voice for voice in self._parts.ports.tts.ports.values() if voice is not chosen)]
         return sorted(
-            (voice for voice in voices if voice is chosen or _speaks(voice.capabilities.languages, language)),
+            (voice for voice in voices if voice is chosen or _stands_in(voice, chosen, language)),
             key=lambda voice: not _speaks(voice.capabilities.languages, language),
         )
 
@@ -261,6 +264,11 @@ class Replies:
 
 async def _these_words(text: str) -> AsyncIterator[str]:
     yield text
+
+
+def _stands_in(voice: TextToSpeech, chosen: TextToSpeech, language: str) -> bool:
+    near = voice.capabilities.local or not chosen.capabilities.local
+    return near and _speaks(voice.capabilities.languages, language)
 
 
 def _speaks(languages: tuple[str, ...], language: str) -> bool:

@@ -1,0 +1,162 @@
+"""Which port of a chain is asked next, and what becomes of one that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Generic, Protocol, TypeVar
+
+from vivavoce.contracts.errors import InvalidRequest, Overloaded, Unavailable, UnknownName, VivavoceError
+from vivavoce.contracts.ports import Clock
+from vivavoce.contracts.speech import Capabilities
+from vivavoce.providers.health import Breaker, BreakerOptions, State
+
+
+class Capable(Protocol):
+    """Any port."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+
+T = TypeVar("T", bound=Capable)
+
+
+@dataclass(frozen=True, slots=True)
+class Member(Generic[T]):
+    """A port of a chain. Members of one ``group`` are equals: the one with the least outstanding work goes first."""
+
+    name: str
+    port: T
+    group: str = ""
+
+
+class _Place(Generic[T]):
+    """A member, how it fares, and how many requests it has."""
+
+    def __init__(self, member: Member[T], options: BreakerOptions) -> None:
+        self.member = member
+        self.breaker = Breaker(options)
+        self.outstanding = 0
+        self.last_error: VivavoceError | None = None
+
+
+class Attempt(Generic[T]):
+    """One request to one member. Leave its context when the request is over; say before how it went, if that is known."""
+
+    def __init__(self, place: _Place[T], clock: Clock) -> None:
+        self._place = place
+        self._clock = clock
+        self._known = self._over = False
+        place.outstanding += 1
+
+    @property
+    def port(self) -> T:
+        """Who is asked."""
+        return self._place.member.port
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self._place.member.name
+
+    def succeeded(self) -> None:
+        """It gave something."""
+        if not self._known:
+            self._known = True
+            self._place.breaker.succeeded()
+
+    def failed(self, error: VivavoceError) -> None:
+        """It failed; what the caller is to blame for, and being busy, is not held against it."""
+        self._place.last_error = error
+        if isinstance(error, InvalidRequest | Overloaded):
+            return
+        self._known = True
+        self._place.breaker.failed(self._clock.now(), at_once=not error.retryable, retry_after=error.retry_after)
+
+    def end(self) -> None:
+        """The request is over. Idempotent."""
+        if self._over:
+            return
+        self._over = True
+        self._place.outstanding -= 1
+        if not self._known:
+            self._place.breaker.abandoned()
+
+    def __enter__(self) -> Attempt[T]:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.end()
+
+
+class Chain(Generic[T]):
+    """Ports of one kind in the order in which they are asked. ``kind`` is for messages: ``language model``."""
+
+    def __init__(self, kind: str, members: Sequence[Member[T]], clock: Clock, options: BreakerOptions | None = None) -> None:
+        if not members:
+            raise ValueError("a chain needs a member")
+        self._kind = kind
+        self._clock = clock
+        self._options = options or BreakerOptions()
+        self._places = [_Place(member, self._options) for member in members]
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Those of the member that would be asked now; local only if all are, any language that one of them has."""
+        now = self._clock.now()
+        front = next((p for p in self._places if p.breaker.state(now) != "open"), self._places[0])
+        found = [place.member.port.capabilities for place in self._places]
+        anything = any(not one.languages for one in found)
+        languages = () if anything else tuple(dict.fromkeys(tag for one in found for tag in one.languages))
+        return replace(
+            front.member.port.capabilities,
+            languages=languages,
+            local=all(one.local for one in found),
+            concurrency=sum(one.concurrency for one in found),
+        )
+
+    def states(self) -> dict[str, State]:
+        """How each member fares, by name."""
+        now = self._clock.now()
+        return {place.member.name: place.breaker.state(now) for place in self._places}
+
+    def attempts(self) -> Iterator[Attempt[T]]:
+        """Whom to ask, one after the other; each is admitted only when it is its turn."""
+        for place in self._order():
+            if place.breaker.admit(self._clock.now()):
+                yield Attempt(place, self._clock)
+
+    def exhausted(self, errors: Sequence[VivavoceError]) -> VivavoceError:
+        """The error for a request that nobody could serve: the last one, with all causes."""
+        if len(errors) == 1:
+            return errors[0]
+        if not errors:
+            known = [place.last_error for place in self._places if place.last_error is not None]
+            why = f": {known[0].message}" if known else ""
+            return Unavailable(f"no {self._kind} answers at the moment; it is tried again in a while{why}")
+        said = "; ".join(dict.fromkeys(error.message for error in errors))
+        last = errors[-1]
+        return type(last)(
+            f"no {self._kind} could answer: {said}",
+            code=last.code,
+            retryable=any(error.retryable for error in errors),
+            cause=ExceptionGroup("all that were asked", list(errors)),
+            retry_after=last.retry_after,
+        )
+
+    def _order(self) -> list[_Place[T]]:
+        """A group stands where its first member stands."""
+        rank: dict[str, int] = {}
+        keyed = []
+        for number, place in enumerate(self._places):
+            group = place.member.group
+            at = rank.setdefault(group, number) if group else number
+            keyed.append(((at, place.outstanding if group else 0, number), place))
+        return [place for _, place in sorted(keyed, key=lambda pair: pair[0])]
+
+
+def fails_over(error: VivavoceError) -> bool:
+    """Whether another port may do better: not where the caller is to blame, but a name unknown here may be known there."""
+    return isinstance(error, UnknownName) or not isinstance(error, InvalidRequest)
