@@ -103,8 +103,8 @@ class Decoder:
     def read(self) -> bytes:
         """Decoded HEARING PCM, at most PIECE bytes; nothing when more bytes are needed or, after ``finish``, at the end.
 
-        Raises InvalidAudio with the reason: no audio, encrypted or of an unknown kind (``unsupported_audio``), empty, without a
-        sound, absurd, longer than the limit (``audio_too_long``); EngineMissing where the package for its kind is absent.
+        Raises InvalidAudio with the reason: no audio, encrypted or of an unknown kind (``unsupported_audio``), empty,
+        without a sound, absurd, longer than the limit (``audio_too_long``); EngineMissing without the package for its kind.
         What is found broken behind the first sound is no error: the stream ends there and is ``truncated``.
         """
         if self._closed:
