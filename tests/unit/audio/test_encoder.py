@@ -285,5 +285,6 @@ def test_closing_in_the_middle_leaks_nothing(name: str) -> None:
         gc.collect()
         return resident()
 
-    before = some(40)
+    some(120)  # the allocator has taken its share by then, whatever ran before in this process
+    before = some(120)
     assert some(120) - before < 3_000_000

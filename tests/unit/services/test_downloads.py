@@ -283,8 +283,9 @@ def test_cancelled_before_it_begins(hub: Hub, target: Path) -> None:
 
 
 KILLED = """
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
 from vivavoce.services.downloads import Asked, Downloader
 from vivavoce.services.options import ModelOptions
 url, target, size, sha256 = sys.argv[1:]
