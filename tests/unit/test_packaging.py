@@ -29,7 +29,7 @@ PINS = {lock: pins_of(lock) for lock in (BASE, ENGINES)}
 def wanted() -> list[tuple[str, Requirement]]:
     """What each lock must hold."""
     extras, groups = PROJECT["project"]["optional-dependencies"], PROJECT["dependency-groups"]
-    base = [*PROJECT["project"]["dependencies"], *extras["builtin"], *groups["dev"]]
+    base = [*PROJECT["project"]["dependencies"], *extras["builtin"], *extras["codecs"], *groups["dev"]]
     more = [text for many in (*extras.values(), *groups.values()) for text in many]
     return [(BASE, Requirement(text)) for text in base] + [(ENGINES, Requirement(text)) for text in (*base, *more)]
 
