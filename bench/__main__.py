@@ -14,6 +14,7 @@ from collections.abc import Callable
 from bench import (
     barge_in,
     capacity,
+    codecs,
     duck,
     first_byte,
     machine,
@@ -37,6 +38,7 @@ BENCHES: dict[str, Callable[[Options], Result]] = {
     "memory": memory.run,
     "start": start.run,
     "first_byte": first_byte.run,
+    "codecs": codecs.run,
     "profile": profile.run,
 }
 

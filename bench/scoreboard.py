@@ -29,7 +29,7 @@ def write(page: Path = PAGE, folder: Path = OUT) -> None:
 
 ORDER = (
     "voice_to_voice", "overhead", "peers", "duck", "barge_in", "capacity", "memory", "start",
-    "first_byte", "profile",
+    "first_byte", "codecs", "profile",
 )  # fmt: skip
 
 
