@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import random
 import struct
@@ -426,3 +427,23 @@ def test_silence_is_sound() -> None:
     encoder = open_encoder("opus", AudioFormat(16_000))
     data = encoder.encode(silence(0.5)) + encoder.finish()
     assert len(decode(data).pcm) == 16_000
+
+
+@pytest.mark.parametrize("name", ["wav", "mp3", "opus", "webm", "flac", "m4a"])
+def test_closing_in_the_middle_leaks_nothing(name: str) -> None:
+    data = made(name)
+
+    def some(count: int) -> int:
+        for n in range(count):
+            decoder = Decoder()
+            decoder.feed(data)
+            if n % 2:
+                decoder.finish()
+            decoder.read()
+            decoder.close()
+        gc.collect()
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4_096
+
+    # The allocator keeps some memory when it likes; what 300 decoders leave behind would show.
+    before = min(some(10) for _ in range(4))
+    assert min(some(75) for _ in range(4)) - before < 8_000_000
