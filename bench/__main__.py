@@ -14,6 +14,7 @@ from collections.abc import Callable
 from bench import (
     barge_in,
     capacity,
+    codecs,
     duck,
     engines,
     first_byte,
@@ -41,6 +42,7 @@ BENCHES: dict[str, Callable[[Options], Result]] = {
     "start": start.run,
     "first_byte": first_byte.run,
     "engines": engines.run,
+    "codecs": codecs.run,
     "profile": profile.run,
 }
 

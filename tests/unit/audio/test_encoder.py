@@ -98,9 +98,21 @@ def test_lengths_are_exact_to_the_sample(name: str, count: int) -> None:
     pcm = speech_like(2.0, 24_000)[: 2 * count]
     target = stream_rate(name, 24_000)
     due = length(count, 24_000, target)
-    if name == "webm" and due < 648:
-        pytest.skip("one packet carries both trims: players keep the look-ahead")
-    assert len(play(name, encode(name, pcm, 24_000), target)) == due
+    heard = len(play(name, encode(name, pcm, 24_000), target))
+    if name == "webm" and due < 648:  # one packet carries both trims: players keep the look-ahead
+        assert due <= heard <= due + 312
+    else:
+        assert heard == due
+
+
+@pytest.mark.parametrize("rate", [4_000, 11_025, 12_347, 96_000, 192_000])
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_rate_is_taken(name: str, rate: int) -> None:
+    target = stream_rate(name, rate)
+    heard = len(play(name, encode(name, speech_like(0.25, rate), rate), target))
+    assert 0 <= heard - length(round(0.25 * rate), rate, target) <= PADDING.get(name, 0)
+    asked = encode(name, speech_like(0.25, rate), rate, options=EncoderOptions(rate=16_000))
+    assert asked
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -275,7 +287,7 @@ def resident() -> int:
 
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_closing_in_the_middle_leaks_nothing(name: str) -> None:
-    pcm = speech_like(0.3, 24_000)
+    pcm = speech_like(0.11, 24_000)
 
     def some(count: int) -> int:
         for _ in range(count):
@@ -285,6 +297,6 @@ def test_closing_in_the_middle_leaks_nothing(name: str) -> None:
         gc.collect()
         return resident()
 
-    some(120)  # the allocator has taken its share by then, whatever ran before in this process
-    before = some(120)
-    assert some(120) - before < 3_000_000
+    # The allocator keeps one or two encoders' memory (a FLAC encoder has 7 MB) when it likes; 300 of them would show.
+    before = min(some(10) for _ in range(4))
+    assert min(some(75) for _ in range(4)) - before < 16_000_000

@@ -37,7 +37,6 @@ _SOURCES: dict[str, Callable[[], Source]] = {
     "webm": MatroskaSource,
     "mp3": lambda: FrameSource("mp3"),
     "aac": lambda: FrameSource("aac"),
-    "wav-other": lambda: WholeSource("wav"),
 }
 
 
@@ -103,8 +102,8 @@ class Decoder:
     def read(self) -> bytes:
         """Decoded HEARING PCM, at most PIECE bytes; nothing when more bytes are needed or, after ``finish``, at the end.
 
-        Raises InvalidAudio with the reason: no audio, encrypted or of an unknown kind (``unsupported_audio``), empty,
-        without a sound, absurd, longer than the limit (``audio_too_long``); EngineMissing without the package for its kind.
+        Raises InvalidAudio with the reason: no audio, encrypted or of no known kind (``unsupported_audio``), empty, without
+        sound, absurd, longer than the limit (``audio_too_long``); EngineMissing where the package for its kind is absent.
         What is found broken behind the first sound is no error: the stream ends there and is ``truncated``.
         """
         if self._closed:
@@ -149,7 +148,7 @@ class Decoder:
         self.container = found.name.partition("-")[0]
         if self._source is not None:
             self._source.close()
-        self._source = _SOURCES.get(found.name, lambda: WholeSource(found.name))()
+        self._source = _SOURCES.get(found.name, lambda: WholeSource(self.container))()
         self._source.feed(bytes((self._head or b"")[found.start :]))
         if isinstance(self._source, WholeSource):
             self._head = None
@@ -162,7 +161,7 @@ class Decoder:
         try:
             return self._source.read()
         except Elsewhere as other:
-            self._open(Container("wav-other" if other.demuxer == "wav" else other.demuxer))
+            self._open(Container(f"{other.demuxer}-other"))
             return self._next()
         except InvalidAudio:
             if not self._heard:

@@ -53,7 +53,7 @@ class Feed:
             del self._data[: self._at]
             self._at = 0
 
-    def find(self, pattern: bytes) -> int:
-        """Where the pattern is next, −1 if it is not here."""
-        found = self._data.find(pattern, self._at)
+    def find(self, pattern: bytes, offset: int = 0) -> int:
+        """Where the pattern is next, from ``offset`` on; −1 if it is not here."""
+        found = self._data.find(pattern, self._at + offset)
         return found - self._at if found >= 0 else -1

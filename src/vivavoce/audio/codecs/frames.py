@@ -89,12 +89,12 @@ class FrameSource:
         self._cut = 0
         self._left: int | None = None
         self._padding = 0
-        self._short = False
+        self._short = self._gap = False
         self._flushed = False
 
     @property
     def truncated(self) -> bool:
-        return self._short or self._decoder.failed > 0 or bool(self._left)
+        return self._short or self._gap or self._decoder.failed > 0 or bool(self._left)
 
     def feed(self, data: bytes) -> None:
         self._feed.add(data)
@@ -128,6 +128,7 @@ class FrameSource:
             if length is None or len(self._feed) < length:
                 self._short = self._feed.ended
                 return None
+            self._gap = self._gap or (self._garbage > 0 and not self._first)
             self._garbage = 0
             return self._feed.take(length)
         return None
@@ -144,9 +145,8 @@ class FrameSource:
         if self._feed.peek(11).startswith(_TAGS):
             self._feed.skip(len(self._feed))
             return False
-        rest = self._feed.peek(len(self._feed))
-        found = rest.find(b"\xff", 1)
-        skipped = found if found > 0 else len(rest)
+        found = self._feed.find(b"\xff", 1)
+        skipped = found if found > 0 else len(self._feed)
         self._garbage += skipped
         self._feed.skip(skipped)
         if self._garbage > _MAX_GARBAGE:

@@ -21,6 +21,13 @@ _TRACK, _NUMBER, _TYPE, _CODEC, _PRIVATE, _CODINGS = 0xAE, 0xD7, 0x83, 0x86, 0x6
 _ENCRYPTION = 0x5035
 _VIDEO, _AUDIO = 1, 2
 _TRANSPARENT = (_SEGMENT, _CLUSTER)
+_CLUSTER_MARK = _CLUSTER.to_bytes(4, "big")
+_KNOWN = frozenset(
+    {_EBML, _SEGMENT, _TRACKS, _CLUSTER, _GROUP, _SIMPLE_BLOCK}
+    # Void, CRC-32; seek head, information, cues, chapters, attachments, tags; time stamp, previous size, position, silence.
+    | {0xEC, 0xBF, 0x114D_9B74, 0x1549_A966, 0x1C53_BB6B, 0x1043_A770, 0x1941_A469, 0x1254_C367, 0xE7, 0xAB, 0xA7, 0x5854}
+)
+"""Elements that may stand in a file, a segment or a cluster. Anything else is damage."""
 
 MAX_TRACKS = 64
 _MAX_ELEMENT = 1 << 20
@@ -91,9 +98,9 @@ class MatroskaSource:
         if head is None or self._feed.missing:
             return False
         name, size, width = head
-        if name <= 0:
+        if name not in _KNOWN:
             self._broken = True
-            self._feed.skip(1)
+            self._resume()
             return True
         if name in _TRANSPARENT:
             self._feed.skip(width)
@@ -109,6 +116,11 @@ class MatroskaSource:
                 return self._whole(name, size, width)
         self._feed.skip(width + size)
         return True
+
+    def _resume(self) -> None:
+        """After damage: go on at the next cluster."""
+        found = self._feed.find(_CLUSTER_MARK, 1)
+        self._feed.skip(found if found > 0 else max(1, len(self._feed) - 3))
 
     def _wanted(self, name: int, width: int) -> bool:
         """Whether an element is of interest; blocks of other tracks are passed over without being kept."""
