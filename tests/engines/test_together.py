@@ -76,9 +76,7 @@ async def test_talk_with_all_three_in_one_run(models: Path, tmp_path: Path) -> N
         asked = [seen.json for seen in server.asked("/chat/completions")]
     assert [turn["reply"] for turn in turns] == [REPLY, REPLY]
     said = [turn["said"] for turn in turns]
-    assert all(
-        text and set(text) <= set("abcdefghijklmnopqrstuvwxyz ") for text in said
-    )
+    assert all(text and set(text) <= set("abcdefghijklmnopqrstuvwxyz ") for text in said)
     assert [[m["content"] for m in body["messages"] if m["role"] == "user"][-1] for body in asked][-1] == said[1]
     assert REPLY in [message["content"] for message in asked[-1]["messages"] if message["role"] == "assistant"]
     assert all(turn["latency"]["total"] is not None for turn in turns)
