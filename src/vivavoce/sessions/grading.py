@@ -17,7 +17,7 @@ class Grading:
     """Knows the speaker's pauses and the language; ``scoring`` says that a turn detector will be heard."""
 
     def __init__(self, options: ConversationOptions, *, scoring: bool) -> None:
-        self._options = options
+        self.options = options
         self._scoring = scoring
         self._pauses = PauseLearner(options.endpointing.learn_pauses)
         self.language = options.language
@@ -36,8 +36,8 @@ class Grading:
 
     def wait(self, turn: UserTurn) -> float:
         """Seconds to wait behind the last speech sample, as far as is known now."""
-        options = self._options.endpointing
-        text, hint = turn.text, self._options.hint
+        options = self.options.endpointing
+        text, hint = turn.text, self.options.hint
         if hint == "none" and counting(text, self.language):
             hint = "digits"
         words = SURENESS if turn.command else completeness(text, self.language) if text else None

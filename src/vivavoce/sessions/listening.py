@@ -96,6 +96,13 @@ class Listening:
         except VivavoceError:  # its backlog is full; the reading goes on with a hole rather than late
             self.microphone.dropped += 1
 
+    def adapt(self, options: ActivityOptions, *, push_to_talk: bool) -> None:
+        """Other thresholds, or another way for turns to end, from the next audio on."""
+        self._options = self._gate.options = options
+        if push_to_talk != self.push_to_talk:
+            self.push_to_talk = push_to_talk
+            self.end_voice()
+
     def end_voice(self) -> None:
         """What voice there is belongs to a turn that was committed."""
         self._pressed = False

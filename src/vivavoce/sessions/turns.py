@@ -38,7 +38,7 @@ class TurnMachine:
         self._interruption = Interruption(self._orders, self._mouth, self._ear.grading, options.barge_in)
         self._announcements = Announcements(self._orders, options.watchdogs)
         self._now = 0
-        self._answers = Answers(self._orders, self._mouth, speculation=speculate, max_discarded=options.reply.max_discarded)
+        self._answers = Answers(self._orders, self._mouth, options, speculation=speculate)
         self._mode: Mode = options.mode
         self._handlers: dict[type, Callable[[Any], None]] = {
             m.VoiceBegan: self._voice_began,
@@ -55,6 +55,8 @@ class TurnMachine:
             m.Announced: lambda e: self._announcements.add(e.text),
             m.Changed: self._changed,
             m.ResetAsked: lambda e: self._reset(),
+            m.ClearAsked: lambda e: self._discard("reset"),
+            m.ReplyAsked: lambda e: self._answers.ask(self._ear.number_turn(), e.request, self._now),
         }
         self._timers: dict[m.Timer, Callable[[UserTurn], None]] = {
             "endpoint": self._endpoint_due,
@@ -84,9 +86,9 @@ class TurnMachine:
             return
         released = self._mouth.released is not None
         if turn is None:
-            if released and not self._options.barge_in.enabled and self._mode == "auto":
+            if released and self._options.barge_in.deaf and self._mode == "auto":
                 return
-            turn = self._ear.open(event.start, over_reply=released)
+            turn = self._ear.open(event.start, over_reply=released and not self._options.barge_in.beside)
         self._ear.begin_burst(turn, event.start)
         if turn.over_reply:
             self._interruption.begin(turn, event.start)
@@ -213,10 +215,8 @@ class TurnMachine:
                 self._paused(turn)
 
     def _interrupted(self) -> None:
-        if self._ear.turn is not None and self._ear.turn.over_reply:
-            self._cut("command")
-        else:
-            self._mouth.cut("command")
+        self._cut("command")
+        self._mouth.cut("command")  # where nobody speaks over it
 
     def _timer_fired(self, event: m.TimerFired) -> None:
         if not self._orders.fired(event.name, event.number):
@@ -245,9 +245,9 @@ class TurnMachine:
         self._answers.answer_typed(self._ear.number_turn(), event.text, self._now)
 
     def _changed(self, event: m.Changed) -> None:
-        self._ear.grading.language = event.language or self._ear.grading.language
-        self._ear.finish_after = self._ear.finish_after if event.finish_after is None else event.finish_after
-        self._answers.speculation = self._answers.speculation if event.speculate is None else event.speculate
+        self._ear.changed(event)
+        self._answers.changed(event)
+        self._options = event.options or self._options
         self._mode = event.mode or self._mode
         turn = self._ear.turn
         if self._mode != "auto":

@@ -33,13 +33,13 @@ from vivavoce.flow.tasks import Signal, TaskScope
 from vivavoce.sessions.conversation import EXPIRED, Conversation
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.direct import DirectWebSocket
+from vivavoce.transports.limits import Budgets
 from vivavoce.transports.offer import choose_language, offer_of
 from vivavoce.transports.options import SocketLimits
+from vivavoce.transports.outbox import Close, Outbox
 from vivavoce.transports.ws import messages as said
 from vivavoce.transports.ws.events import Farewell, Pong
-from vivavoce.transports.ws.limits import Budgets
 from vivavoce.transports.ws.negotiation import Agreement, agree, ready
-from vivavoce.transports.ws.outbox import Close, Outbox
 from vivavoce.transports.ws.protocol import NOWHERE, check_audio, encode, encode_error, encode_event, parse_text
 from vivavoce.transports.ws.speaker import Speaker
 

@@ -17,8 +17,8 @@ class Close:
     reason: str
 
 
-Item = str | tuple[int, bytes] | Close
-"""A JSON message; a generation with a binary message of it; or the end."""
+Item = str | tuple[int, bytes | str] | Close
+"""A JSON message; a generation with a piece of audio of it, binary or wrapped in JSON; or the end."""
 
 
 class Outbox:
@@ -62,8 +62,8 @@ class Outbox:
             self._items.append(text)
         self._changed.notify()
 
-    def put_audio(self, generation: int, frame: bytes) -> None:
-        """Append a binary message. Raises Overloaded. Stale audio is dropped."""
+    def put_audio(self, generation: int, frame: bytes | str) -> None:
+        """Append a piece of audio. Raises Overloaded. Stale audio is dropped."""
         if self._ended:
             return
         if generation <= self._stale:
