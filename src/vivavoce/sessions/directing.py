@@ -33,7 +33,7 @@ class Directing:
         driver.tell(m.Changed(driver.now, mode=options.mode, options=options))
 
     def offer(self, tools: Sequence[Tool]) -> None:
-        """Tools the client runs: a reply that calls one ends with ``ToolRequested``."""
+        """Tools the client runs: a reply that calls one ends, and ``ResponseCompleted`` says which."""
         self._driver.settings.tools = tuple(tools[:MAX_TOOLS])
 
     def respond(self, request: ReplyRequest) -> None:

@@ -17,7 +17,6 @@ from vivavoce.contracts.events import (
     ReplyText,
     ResponseCompleted,
     SessionEvent,
-    ToolRequested,
     ToolUsed,
 )
 from vivavoce.contracts.ports import AudioSink, Clock, TextToSpeech
@@ -120,10 +119,8 @@ class Replies:
             case m.Prepare():
                 self._prepare(command)
             case m.Speak():
-                self._request, self._tools.requested = (
-                    ReplyRequest(spoken=self._request.spoken, recorded=self._request.recorded),
-                    [],
-                )
+                self._request = ReplyRequest(spoken=self._request.spoken, recorded=self._request.recorded)
+                self._tools.requested = []
                 self._start(self._begin(command.stamp), _these_words(command.text))
             case m.Release():
                 self._release(command)
@@ -254,12 +251,12 @@ class Replies:
         times.finished = self._parts.clock.now()
         if heard and self._request.recorded:
             self._parts.history.add(stamp.turn, Message("assistant", heard, interrupted=interrupted))
-        for call in () if interrupted else self._tools.requested:
-            if self._request.recorded:
+        requested = () if interrupted else tuple(self._tools.requested)
+        if self._request.recorded:
+            for call in requested:
                 self._parts.history.add(stamp.turn, Message("assistant", "", tool_calls=(call,)))
-            self._owner.emit(ToolRequested(stamp, call.id, call.name, call.arguments))
         self._request = ReplyRequest()
-        self._owner.emit(ResponseCompleted(stamp, heard, interrupted, times.finish()))
+        self._owner.emit(ResponseCompleted(stamp, heard, interrupted, times.finish(), requested))
 
     def _tool_used(self, stamp: Stamp, call: ToolCall, result: str, request: Message, answer: Message) -> None:
         if self._request.recorded:
