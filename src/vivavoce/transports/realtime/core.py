@@ -1,0 +1,304 @@
+"""One session of the protocol: client events become calls of the conversation, session events become server events.
+
+Sans I/O: events go to an outlet, time comes from a clock; nothing here awaits.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from vivavoce.contracts.audio import HEARING, SAMPLE_WIDTH, ReplyAudio
+from vivavoce.contracts.errors import InvalidRequest, ProtocolViolation, VivavoceError
+from vivavoce.contracts.events import (
+    ReplyInterrupted,
+    ReplyStarted,
+    ReplyText,
+    ResponseCompleted,
+    SessionEvent,
+    SessionFailed,
+    SpeechStarted,
+    SpeechStopped,
+    TranscriptUpdated,
+    TurnDiscarded,
+)
+from vivavoce.contracts.ports import Clock
+from vivavoce.sessions.conversation import Conversation
+from vivavoce.sessions.options import ConversationOptions
+from vivavoce.sessions.ports import SessionPorts
+from vivavoce.transports.realtime import editing
+from vivavoce.transports.realtime.asking import Asked, asked
+from vivavoce.transports.realtime.configuration import merged, options_of, shown
+from vivavoce.transports.realtime.intake import Intake
+from vivavoce.transports.realtime.items import Items
+from vivavoce.transports.realtime.listening import Hearing
+from vivavoce.transports.realtime.replying import Response
+from vivavoce.transports.realtime.settling import settle
+from vivavoce.transports.realtime.sound import Microphone
+from vivavoce.transports.realtime.wire import Json, Names, Outlet, Teller
+
+MIN_COMMIT = HEARING.samples(0.1) * SAMPLE_WIDTH
+"""Bytes of audio a commit needs."""
+MAX_ASKED = 8
+"""Out-of-band responses that wait for their turn."""
+
+_logger = logging.getLogger(__name__)
+
+
+class Core:
+    """``begin`` first; then ``take`` what the client sends, ``told`` what the session tells, ``sounded`` its audio."""
+
+    def __init__(
+        self,
+        outlet: Outlet,
+        clock: Clock,
+        session: Json,
+        defaults: ConversationOptions,
+        ports: SessionPorts,
+        names: Names,
+    ) -> None:
+        self.session = session
+        self.items = Items()
+        self.teller = Teller(outlet, names)
+        self.hearing = Hearing(self.teller, self.items)
+        self.intake = Intake(clock, self._obey, self._hear)
+        self.intake.stalled = lambda: self.hearing.awaited
+        self.intake.first = self._ask_next
+        self._ports = ports
+        self._defaults = defaults
+        self._conversation_id = names("conv")
+        self._microphone = Microphone(session["audio"]["input"]["format"]["type"])
+        self._conversation: Conversation | None = None
+        self._response: Response | None = None
+        self._expected: Asked | None = None
+        self._waiting: deque[Asked] = deque()
+        self._uncommitted = 0
+        self._heard = 0
+        self._told: dict[type, Callable[[Any], None]] = {
+            SpeechStarted: lambda e: self.hearing.started(e, held=self._response is not None and self._interrupts),
+            SpeechStopped: self.hearing.stopped,
+            TurnDiscarded: lambda e: self.hearing.discarded(self._heard),
+            TranscriptUpdated: self._read,
+            ReplyStarted: self._started,
+            ReplyText: self._wrote,
+            ReplyInterrupted: self._interrupted,
+            ResponseCompleted: self._completed,
+            SessionFailed: self._failed,
+        }
+        self._orders: dict[str, Callable[[Json], None]] = {
+            "session.update": self._update,
+            "input_audio_buffer.append": self._append,
+            "input_audio_buffer.commit": self._commit,
+            "input_audio_buffer.clear": self._clear,
+            "conversation.item.create": lambda e: editing.create(self, e),
+            "conversation.item.retrieve": lambda e: editing.retrieve(self, e),
+            "conversation.item.delete": lambda e: editing.delete(self, e),
+            "conversation.item.truncate": lambda e: editing.truncate(self, e),
+            "response.create": self._create,
+            "response.cancel": self._cancel,
+            "output_audio_buffer.clear": lambda e: None,  # there is no such buffer on a WebSocket
+        }
+
+    @property
+    def conversation(self) -> Conversation:
+        """What this is about; there from ``begin`` on."""
+        assert self._conversation is not None
+        return self._conversation
+
+    @property
+    def busy(self) -> bool:
+        """Whether a response is under way."""
+        return self._response is not None
+
+    @property
+    def _interrupts(self) -> bool:
+        detection = self.session["audio"]["input"]["turn_detection"]
+        return detection is not None and bool(detection["interrupt_response"])
+
+    def options(self) -> ConversationOptions:
+        """The rules the conversation is to be opened with."""
+        return options_of(self.session, self._defaults)
+
+    def begin(self, conversation: Conversation) -> None:
+        """The conversation is open."""
+        self._conversation = conversation
+        settle(conversation, self._ports, self.session)
+        self._settle_hearing()
+        self.teller.tell("session.created", session=shown(self.session))
+
+    def close(self) -> None:
+        """No timer is left. Idempotent."""
+        self.intake.close()
+
+    # --- the client ---------------------------------------------------------------------------------------------------
+
+    def take(self, event: Any) -> None:
+        """A client event, as JSON gave it."""
+        kind = event.get("type") if isinstance(event, dict) else None
+        if kind not in self._orders:
+            known = ", ".join(self._orders)
+            wrong = "an event is a JSON object with a `type`" if kind is None else f"no event {str(kind)[:60]!r}"
+            self.teller.error("unknown_event", f"{wrong}; there is {known}", cause=_cause(event))
+            return
+        self.intake.put(event)
+
+    def _obey(self, event: Json) -> None:
+        try:
+            self._orders[event["type"]](event)
+        except InvalidRequest as error:
+            self.teller.error(error.code, error.message, cause=_cause(event))
+        except VivavoceError as error:
+            _logger.warning("%s failed: %s", event["type"], error.message)
+            self.teller.error(error.code, error.message, cause=_cause(event))
+
+    def _update(self, event: Json) -> None:
+        update = event.get("session")
+        if not isinstance(update, dict):
+            raise ProtocolViolation("`session` must be an object")
+        before = self.session
+        self.session = merged(before, update)
+        was, now = before["audio"]["input"], self.session["audio"]["input"]
+        if (was["turn_detection"] is None) != (now["turn_detection"] is None):
+            self._forget()
+        if was["format"] != now["format"]:
+            self._microphone = Microphone(now["format"]["type"])
+        self.conversation.direct.adapt(self.options())
+        settle(self.conversation, self._ports, self.session)
+        self._settle_hearing()
+        self.teller.tell("session.updated", session=shown(self.session))
+
+    def _settle_hearing(self) -> None:
+        listening = self.session["audio"]["input"]
+        self.hearing.silent = listening["turn_detection"] is None
+        self.hearing.transcribes = listening["transcription"] is not None or self.session["type"] == "transcription"
+
+    def _append(self, event: Json) -> None:
+        self.intake.put_audio(self._microphone.hearing(self._microphone.decode(event.get("audio"))))
+
+    def _hear(self, pcm: bytes) -> None:
+        self._uncommitted += len(pcm)
+        self._heard += len(pcm) // SAMPLE_WIDTH
+        self.conversation.hear(pcm)
+
+    def _commit(self, event: Json) -> None:
+        if self._uncommitted < MIN_COMMIT:
+            raise InvalidRequest(
+                "Error committing input audio buffer: buffer too small, it holds less than 100 ms of audio",
+                code="input_audio_buffer_commit_empty",
+            )
+        self._uncommitted = 0
+        self.hearing.commit(self._heard)
+        self.conversation.commit()
+
+    def _clear(self, event: Json) -> None:
+        self._forget()
+        self.teller.tell("input_audio_buffer.cleared")
+
+    def _forget(self) -> None:
+        self._uncommitted = 0
+        self.hearing.clear()
+        self.conversation.direct.clear()
+
+    def _create(self, event: Json) -> None:
+        if self.session["type"] == "transcription":
+            raise ProtocolViolation("a transcription session gives no responses; open one of type realtime")
+        wanted = asked(event.get("response"), self.session, self.items)
+        if self._response is None and not self._waiting:
+            self._ask(wanted)
+        elif wanted.wish.conversation:
+            raise InvalidRequest(
+                "Conversation already has an active response in progress; wait until it is done",
+                code="conversation_already_has_active_response",
+            )
+        elif len(self._waiting) >= MAX_ASKED:
+            raise InvalidRequest(f"{MAX_ASKED} responses wait already; wait until one is done", code="too_many_responses")
+        else:
+            self._waiting.append(wanted)
+
+    def _ask(self, wanted: Asked) -> None:
+        self._expected = wanted
+        self.conversation.direct.respond(wanted.request)
+
+    def _cancel(self, event: Json) -> None:
+        response = self._response
+        if response is None or event.get("response_id") not in (None, response.id):
+            raise InvalidRequest("Cancellation failed: no active response found", code="response_cancel_not_active")
+        response.cancelled = True
+        self.conversation.interrupt()
+
+    # --- the session --------------------------------------------------------------------------------------------------
+
+    def told(self, event: SessionEvent) -> None:
+        """Something happened in the session."""
+        awaited = self.hearing.awaited
+        action = self._told.get(type(event))
+        if action is not None:
+            action(event)
+        if awaited and not self.hearing.awaited:
+            self.intake.go_on_soon()
+
+    def sounded(self, audio: ReplyAudio) -> None:
+        """Audio of the response."""
+        if self._response is not None:
+            self._response.sounded(audio)
+
+    def _read(self, event: TranscriptUpdated) -> None:
+        if event.final:
+            self._uncommitted = 0
+            self.hearing.read(event.stamp.turn, event.text, self._heard, manual=self.hearing.silent)
+
+    def _started(self, event: ReplyStarted) -> None:
+        if self._response is not None:
+            self._response.restart(event.stamp)
+            return
+        wanted, self._expected = self._expected or asked(None, self.session, self.items), None
+        self._response = Response(self.teller, self.items, wanted.wish, self._conversation_id, event.stamp)
+
+    def _wrote(self, event: ReplyText) -> None:
+        if self._response is not None:
+            self._response.wrote(event.text)
+
+    def _interrupted(self, event: ReplyInterrupted) -> None:
+        response, self._response = self._response, None
+        if response is None:
+            return
+        if event.reason == "replaced":
+            self.hearing.replaced()
+        self.hearing.let_go()
+        if event.reason == "failed":
+            response.ended("failed", {"error": self.hearing.failure or _UNKNOWN}, event.heard)
+        else:
+            reason = "client_cancelled" if response.cancelled else "turn_detected"
+            response.ended("cancelled", {"reason": reason}, event.heard)
+        self._next()
+
+    def _completed(self, event: ResponseCompleted) -> None:
+        response = self._response
+        if response is None or event.interrupted:
+            return  # an interruption has said so already
+        self._response = None
+        response.completed(event.requested)
+        self.hearing.let_go()
+        self._next()
+
+    def _next(self) -> None:
+        if self._waiting:
+            self.intake.go_on_soon()
+
+    def _ask_next(self) -> None:
+        if self._response is None and self._waiting:
+            self._ask(self._waiting.popleft())
+
+    def _failed(self, event: SessionFailed) -> None:
+        """Several clients end at any error event, and the session lives on: it is told with what became of it."""
+        _logger.warning("%s: %s", event.code, event.message)
+        self.hearing.failure = {"type": "server_error", "code": event.code, "message": event.message, "param": None}
+
+
+_UNKNOWN: Json = {"type": "server_error", "code": "internal_error", "message": "the reply came to nothing"}
+
+
+def _cause(event: Any) -> Any:
+    return event.get("event_id") if isinstance(event, dict) else None
