@@ -45,6 +45,10 @@ class Directing:
         self._driver.listening.end_voice()
         self._driver.tell(m.ClearAsked(self._driver.now))
 
+    def keep_listening(self) -> None:
+        """In push-to-talk a turn ended by its length: the user speaks on, and nothing is to be missed."""
+        self._driver.listening.keep_listening()
+
     def truncate(self, generation: int, samples: int) -> str | None:
         """The ear heard only ``samples`` of a reply; give the text it heard, None where that changes nothing."""
         self._driver.replies.played(generation, samples)

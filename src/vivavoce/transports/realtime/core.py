@@ -79,7 +79,7 @@ class Core:
         self._told: dict[type, Callable[[Any], None]] = {
             SpeechStarted: lambda e: self.hearing.started(e, held=self._response is not None and self._interrupts),
             SpeechStopped: self.hearing.stopped,
-            TurnDiscarded: lambda e: self.hearing.discarded(self._heard),
+            TurnDiscarded: self._discarded,
             TranscriptUpdated: self._read,
             ReplyStarted: self._started,
             ReplyText: self._wrote,
@@ -245,9 +245,23 @@ class Core:
             self._response.sounded(audio)
 
     def _read(self, event: TranscriptUpdated) -> None:
-        if event.final:
+        if not event.final:
+            return
+        if self._too_long:
+            self.conversation.direct.keep_listening()
+        else:
             self._uncommitted = 0
-            self.hearing.read(event.stamp.turn, event.text, self._heard, manual=self.hearing.silent)
+        self.hearing.read(event.stamp.turn, event.text, self._heard)
+
+    def _discarded(self, event: TurnDiscarded) -> None:
+        if event.reason == "empty" and self._too_long:
+            self.conversation.direct.keep_listening()
+        self.hearing.discarded(self._heard)
+
+    @property
+    def _too_long(self) -> bool:
+        """Whether a turn that ends now does so by its length: without turn detection, only a commit ends one else."""
+        return self.hearing.silent and not self.hearing.awaited
 
     def _started(self, event: ReplyStarted) -> None:
         if self._response is not None:

@@ -101,10 +101,10 @@ class Hearing:
         if not heard.committed:
             self._commit(heard, now)
 
-    def read(self, turn: int, text: str, now: int, *, manual: bool) -> None:
+    def read(self, turn: int, text: str, now: int) -> None:
         """The transcript is final. Without turn detection only a commit ends an item; what was read before it is kept."""
         heard = self._now
-        if manual and (heard is None or not heard.committed):
+        if self.silent and (heard is None or not heard.committed):
             self._pieces.append(text)
             self._now = None
             return
