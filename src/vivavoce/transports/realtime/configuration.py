@@ -174,7 +174,7 @@ def _detection(wish: Any, held: Json | None) -> Json | None:
         if isinstance(wish.get(name), bool):
             result[name] = wish[name]
     if base is SEMANTIC_VAD:
-        if wish.get("eagerness") in EAGERNESS:
+        if wish.get("eagerness") in tuple(EAGERNESS):
             result["eagerness"] = wish["eagerness"]
         return result
     result["threshold"] = _number(wish.get("threshold"), result["threshold"], 0.0, 1.0)

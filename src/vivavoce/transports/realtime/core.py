@@ -137,7 +137,7 @@ class Core:
     def take(self, event: Any) -> None:
         """A client event, as JSON gave it."""
         kind = event.get("type") if isinstance(event, dict) else None
-        if kind not in self._orders:
+        if not isinstance(kind, str) or kind not in self._orders:
             known = ", ".join(self._orders)
             wrong = "an event is a JSON object with a `type`" if kind is None else f"no event {str(kind)[:60]!r}"
             self.teller.error("unknown_event", f"{wrong}; there is {known}", cause=_cause(event))
