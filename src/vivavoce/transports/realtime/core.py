@@ -175,12 +175,14 @@ class Core:
         self.hearing.transcribes = listening["transcription"] is not None or self.session["type"] == "transcription"
 
     def _append(self, event: Json) -> None:
-        self.intake.put_audio(self._microphone.hearing(self._microphone.decode(event.get("audio"))))
+        self.intake.put_audio(self._microphone.decode(event.get("audio")), self._microphone.rate)
 
     def _hear(self, pcm: bytes) -> None:
+        pcm = self._microphone.hearing(pcm)
         self._uncommitted += len(pcm)
         self._heard += len(pcm) // SAMPLE_WIDTH
-        self.conversation.hear(pcm)
+        if pcm:
+            self.conversation.hear(pcm)
 
     def _commit(self, event: Json) -> None:
         if self._uncommitted < MIN_COMMIT:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from vivavoce.contracts.audio import HEARING, SAMPLE_WIDTH
+from vivavoce.contracts.audio import SAMPLE_WIDTH
 from vivavoce.contracts.ports import Clock
 from vivavoce.flow.tasks import Signal
 from vivavoce.transports.realtime.wire import Json
@@ -18,8 +18,6 @@ SPEED = 8.0
 """Audio handed on, in times real time, once the burst is used up."""
 BURST = 20.0
 """Seconds of audio handed on at once. A recogniser's backlog holds a minute."""
-PIECE = HEARING.rate * SAMPLE_WIDTH
-"""Bytes (1 s) handed on at a time."""
 FULL = 4 * 1024 * 1024
 """Characters waiting here from which on nothing more is read from the client."""
 MAX_EVENTS = 1_000
@@ -34,7 +32,7 @@ class Intake:
         self._handle = handle
         self._hear = hear
         self._events: deque[tuple[Json, int]] = deque()
-        self._audio: deque[bytes] = deque()
+        self._audio: deque[tuple[bytes, float]] = deque()
         self._size = 0
         self._ahead = 0.0
         self._since = clock.now()
@@ -60,9 +58,12 @@ class Intake:
         self._size += size
         self.go_on()
 
-    def put_audio(self, pcm: bytes) -> None:
-        """Audio (HEARING) to be heard before the next event."""
-        self._audio.extend(pcm[start : start + PIECE] for start in range(0, len(pcm), PIECE))
+    def put_audio(self, pcm: bytes, rate: int) -> None:
+        """Audio to be heard before the next event. It is handed on in pieces of a second at most."""
+        second = rate * SAMPLE_WIDTH
+        for start in range(0, len(pcm), second):
+            piece = pcm[start : start + second]
+            self._audio.append((piece, len(piece) / second))
 
     def go_on_soon(self) -> None:
         """What was waited for has happened; whoever tells this may be in the middle of something."""
@@ -103,8 +104,8 @@ class Intake:
         if self._ahead > BURST:
             self._timer = self._clock.call_later((self._ahead - BURST) / SPEED + 0.01, self._due)
             return
-        pcm = self._audio.popleft()
-        self._ahead += len(pcm) / PIECE
+        pcm, seconds = self._audio.popleft()
+        self._ahead += seconds
         self._hear(pcm)
 
     def _due(self) -> None:

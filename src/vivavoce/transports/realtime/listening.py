@@ -64,7 +64,7 @@ class Hearing:
         """Tell of speech that was held back."""
         heard = self._now
         self._held = False
-        if heard is None or heard.told or self.silent:
+        if heard is None or heard.told or heard.committed or self.silent:
             return
         heard.told = True
         start = milliseconds(heard.start)
