@@ -77,6 +77,7 @@ class RealtimeStage:
         self.client.blocked.set()
         self.client.disconnects()
         await asyncio.wait_for(self._serving, 60)
+        self.door.close()
         assert len(self.sessions) == 0
         for port in (self.stt, self.llm, self.tts):
             assert port.tally.live == 0, port.tally

@@ -185,7 +185,8 @@ async def test_a_whole_recording_at_once_and_its_commit() -> None:
     """As examples do it: append a file, commit, ask. What stands behind the commit waits for its transcript."""
     async with RealtimeStage() as stage:
         await stage.update(audio=MANUAL)
-        stage.append(pcm(30.0))
+        for _ in range(10):
+            stage.append(pcm(3.0))
         stage.say("input_audio_buffer.commit")
         stage.say("response.create")
         stage.append(pcm(2.0))

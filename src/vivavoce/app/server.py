@@ -143,6 +143,7 @@ class Application:
         finally:
             self._lag.stop()
             self.openai.close()
+            self.realtime.close()
             await self._watch.close()
             await self.models.close()
             await self.parts.close()

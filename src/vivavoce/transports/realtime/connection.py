@@ -13,6 +13,7 @@ from vivavoce.contracts.errors import InternalError, Overloaded, VivavoceError
 from vivavoce.contracts.events import SessionEvent, SessionFailed
 from vivavoce.contracts.ports import Clock, EventListener
 from vivavoce.flow.tasks import Signal, TaskScope
+from vivavoce.flow.threads import OffLoop
 from vivavoce.sessions.conversation import EXPIRED, Conversation
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.ids import fresh
@@ -20,6 +21,7 @@ from vivavoce.transports.limits import Bucket, SlidingWindow
 from vivavoce.transports.options import SocketLimits
 from vivavoce.transports.outbox import Close, Outbox, write_out
 from vivavoce.transports.realtime.core import Core
+from vivavoce.transports.realtime.parsing import parsed
 from vivavoce.transports.realtime.sound import RATE
 from vivavoce.transports.realtime.wire import Json
 
@@ -32,6 +34,8 @@ GOING_AWAY, POLICY, INTERNAL, TRY_LATER = 1001, 1008, 1011, 1013
 
 MAX_EVENT = 128 * 1024
 """Characters of any event but appended audio."""
+MAX_HERE = 512 * 1024
+"""Characters read on the loop: about 5 ms."""
 OUTBOX_BYTES = 4 * 1024 * 1024
 """A client may have its own longest events echoed several times over."""
 EVENTS_PER_SECOND, EVENTS_AT_ONCE = 400.0, 4_000.0
@@ -47,6 +51,7 @@ class Surroundings:
     sessions: Sessions
     limits: SocketLimits
     clock: Clock
+    off_loop: OffLoop
     observer: EventListener | None = None
 
 
@@ -117,21 +122,27 @@ class Connection:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 return
-            self._take(message.get("text"))
+            await self._take(message.get("text"))
             while self._core.intake.full:
                 await self._core.intake.room.wait()
 
-    def _take(self, text: str | None) -> None:
+    async def _take(self, text: str | None) -> None:
         if not self._rate.admit(self._around.clock.now(), 1):
             self.refuse("too_many_events", f"more than {EVENTS_PER_SECOND:g} events a second")
             return
-        event = None if text is None else _parsed(text)
+        event = None if text is None else await self._event(text)
         if event is None:
             self._complain("invalid_json", "every message is a text frame with one JSON object")
         elif text is not None and len(text) > MAX_EVENT and event.get("type") != "input_audio_buffer.append":
             self._complain("event_too_large", f"an event has at most {MAX_EVENT} characters, appended audio apart")
         else:
             self._core.take(event)
+
+    async def _event(self, text: str) -> Json | None:
+        """Megabytes are read in a thread: everybody else's audio is not to wait for them."""
+        if len(text) <= MAX_HERE:
+            return parsed(text)
+        return await self._around.off_loop.run(parsed, text)
 
     def _complain(self, code: str, message: str) -> None:
         self.bad_messages += 1
@@ -209,26 +220,3 @@ class Connection:
     async def _then_over(self, work: Coroutine[Any, Any, None]) -> None:
         await work
         self._finish()
-
-
-def _parsed(text: str) -> Json | None:
-    """A JSON object; None for anything else. Half a surrogate pair becomes a replacement character."""
-    try:
-        found = json.loads(text, parse_constant=_no_number)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(found, dict):
-        return None
-    return _whole(found) if "\\u" in text else found
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _whole(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, dict):
-        return {_whole(key): _whole(entry) for key, entry in value.items()}
-    return [_whole(entry) for entry in value] if isinstance(value, list) else value

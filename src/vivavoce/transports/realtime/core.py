@@ -6,7 +6,6 @@ Sans I/O: events go to an outlet, time comes from a clock; nothing here awaits.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -29,20 +28,17 @@ from vivavoce.sessions.conversation import Conversation
 from vivavoce.sessions.options import ConversationOptions
 from vivavoce.sessions.ports import SessionPorts
 from vivavoce.transports.realtime import editing
-from vivavoce.transports.realtime.asking import Asked, asked
+from vivavoce.transports.realtime.answering import Responses
 from vivavoce.transports.realtime.configuration import merged, options_of, shown
 from vivavoce.transports.realtime.intake import Intake
 from vivavoce.transports.realtime.items import Items
 from vivavoce.transports.realtime.listening import Hearing
-from vivavoce.transports.realtime.replying import Response
 from vivavoce.transports.realtime.settling import settle
 from vivavoce.transports.realtime.sound import Microphone
 from vivavoce.transports.realtime.wire import Json, Names, Outlet, Teller
 
 MIN_COMMIT = HEARING.samples(0.1) * SAMPLE_WIDTH
 """Bytes of audio a commit needs."""
-MAX_ASKED = 8
-"""Out-of-band responses that wait for their turn."""
 
 _logger = logging.getLogger(__name__)
 
@@ -65,26 +61,23 @@ class Core:
         self.hearing = Hearing(self.teller, self.items)
         self.intake = Intake(clock, self._obey, self._hear)
         self.intake.stalled = lambda: self.hearing.awaited
-        self.intake.first = self._ask_next
+        self.responses = Responses(self, names("conv"))
+        self.intake.first = self.responses.ask_next
         self._ports = ports
         self._defaults = defaults
-        self._conversation_id = names("conv")
         self._microphone = Microphone(session["audio"]["input"]["format"]["type"])
         self._conversation: Conversation | None = None
-        self._response: Response | None = None
-        self._expected: Asked | None = None
-        self._waiting: deque[Asked] = deque()
         self._uncommitted = 0
         self._heard = 0
         self._told: dict[type, Callable[[Any], None]] = {
-            SpeechStarted: lambda e: self.hearing.started(e, held=self._response is not None and self._interrupts),
+            SpeechStarted: lambda e: self.hearing.started(e, held=self.busy and self._interrupts),
             SpeechStopped: self.hearing.stopped,
             TurnDiscarded: self._discarded,
             TranscriptUpdated: self._read,
-            ReplyStarted: self._started,
-            ReplyText: self._wrote,
-            ReplyInterrupted: self._interrupted,
-            ResponseCompleted: self._completed,
+            ReplyStarted: self.responses.started,
+            ReplyText: self.responses.wrote,
+            ReplyInterrupted: self.responses.interrupted,
+            ResponseCompleted: self.responses.completed,
             SessionFailed: self._failed,
         }
         self._orders: dict[str, Callable[[Json], None]] = {
@@ -96,8 +89,8 @@ class Core:
             "conversation.item.retrieve": lambda e: editing.retrieve(self, e),
             "conversation.item.delete": lambda e: editing.delete(self, e),
             "conversation.item.truncate": lambda e: editing.truncate(self, e),
-            "response.create": self._create,
-            "response.cancel": self._cancel,
+            "response.create": self.responses.create,
+            "response.cancel": self.responses.cancel,
             "output_audio_buffer.clear": lambda e: None,  # there is no such buffer on a WebSocket
         }
 
@@ -110,7 +103,7 @@ class Core:
     @property
     def busy(self) -> bool:
         """Whether a response is under way."""
-        return self._response is not None
+        return self.responses.busy
 
     @property
     def _interrupts(self) -> bool:
@@ -203,33 +196,6 @@ class Core:
         self.hearing.clear()
         self.conversation.direct.clear()
 
-    def _create(self, event: Json) -> None:
-        if self.session["type"] == "transcription":
-            raise ProtocolViolation("a transcription session gives no responses; open one of type realtime")
-        wanted = asked(event.get("response"), self.session, self.items)
-        if self._response is None and not self._waiting:
-            self._ask(wanted)
-        elif wanted.wish.conversation:
-            raise InvalidRequest(
-                "Conversation already has an active response in progress; wait until it is done",
-                code="conversation_already_has_active_response",
-            )
-        elif len(self._waiting) >= MAX_ASKED:
-            raise InvalidRequest(f"{MAX_ASKED} responses wait already; wait until one is done", code="too_many_responses")
-        else:
-            self._waiting.append(wanted)
-
-    def _ask(self, wanted: Asked) -> None:
-        self._expected = wanted
-        self.conversation.direct.respond(wanted.request)
-
-    def _cancel(self, event: Json) -> None:
-        response = self._response
-        if response is None or event.get("response_id") not in (None, response.id):
-            raise InvalidRequest("Cancellation failed: no active response found", code="response_cancel_not_active")
-        response.cancelled = True
-        self.conversation.interrupt()
-
     # --- the session --------------------------------------------------------------------------------------------------
 
     def told(self, event: SessionEvent) -> None:
@@ -243,8 +209,7 @@ class Core:
 
     def sounded(self, audio: ReplyAudio) -> None:
         """Audio of the response."""
-        if self._response is not None:
-            self._response.sounded(audio)
+        self.responses.sounded(audio)
 
     def _read(self, event: TranscriptUpdated) -> None:
         if not event.final:
@@ -265,55 +230,10 @@ class Core:
         """Whether a turn that ends now does so by its length: without turn detection, only a commit ends one else."""
         return self.hearing.silent and not self.hearing.awaited
 
-    def _started(self, event: ReplyStarted) -> None:
-        if self._response is not None:
-            self._response.restart(event.stamp)
-            return
-        wanted, self._expected = self._expected or asked(None, self.session, self.items), None
-        self._response = Response(self.teller, self.items, wanted.wish, self._conversation_id, event.stamp)
-
-    def _wrote(self, event: ReplyText) -> None:
-        if self._response is not None:
-            self._response.wrote(event.text)
-
-    def _interrupted(self, event: ReplyInterrupted) -> None:
-        response, self._response = self._response, None
-        if response is None:
-            return
-        if event.reason == "replaced":
-            self.hearing.replaced()
-        self.hearing.let_go()
-        if event.reason == "failed":
-            response.ended("failed", {"error": self.hearing.failure or _UNKNOWN}, event.heard)
-        else:
-            reason = "client_cancelled" if response.cancelled else "turn_detected"
-            response.ended("cancelled", {"reason": reason}, event.heard)
-        self._next()
-
-    def _completed(self, event: ResponseCompleted) -> None:
-        response = self._response
-        if response is None or event.interrupted:
-            return  # an interruption has said so already
-        self._response = None
-        response.completed(event.requested)
-        self.hearing.let_go()
-        self._next()
-
-    def _next(self) -> None:
-        if self._waiting:
-            self.intake.go_on_soon()
-
-    def _ask_next(self) -> None:
-        if self._response is None and self._waiting:
-            self._ask(self._waiting.popleft())
-
     def _failed(self, event: SessionFailed) -> None:
         """Several clients end at any error event, and the session lives on: it is told with what became of it."""
         _logger.warning("%s: %s", event.code, event.message)
         self.hearing.failure = {"type": "server_error", "code": event.code, "message": event.message, "param": None}
-
-
-_UNKNOWN: Json = {"type": "server_error", "code": "internal_error", "message": "the reply came to nothing"}
 
 
 def _cause(event: Any) -> Any:

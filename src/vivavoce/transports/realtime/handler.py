@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Scope
 from vivavoce.contracts.errors import Overloaded, VivavoceError
 from vivavoce.contracts.ports import Clock, EventListener
 from vivavoce.flow.tasks import Signal, first_within
+from vivavoce.flow.threads import OffLoop
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.access import Credentials
 from vivavoce.transports.aliases import REALTIME_MODELS
@@ -49,7 +50,8 @@ class RealtimeDoor:
         self._guard = Guard(options)
         self.clock = clock
         self.entrance = entrance
-        self._around = Surroundings(sessions, options.sockets, clock, observer)
+        self._off_loop = OffLoop(1, options.sockets.max_connections)
+        self._around = Surroundings(sessions, options.sockets, clock, self._off_loop, observer)
         self._open: set[Connection] = set()
         self._left = Signal()
         self._past = dict.fromkeys(("accepted", "rejected", "slow_clients", "bad_messages"), 0)
@@ -119,6 +121,10 @@ class RealtimeDoor:
             for connection in list(self._open):
                 connection.leave(STOPPING, now=True)
             await first_within(self._all_gone(), self._limits.close_wait + 1)
+
+    def close(self) -> None:
+        """No thread is left. Idempotent."""
+        self._off_loop.close()
 
     def snapshot(self) -> dict[str, int]:
         """Counts since the start, and what is open now."""

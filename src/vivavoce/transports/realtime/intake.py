@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 from vivavoce.contracts.audio import SAMPLE_WIDTH
 from vivavoce.contracts.ports import Clock
@@ -19,7 +18,7 @@ SPEED = 8.0
 BURST = 20.0
 """Seconds of audio handed on at once. A recogniser's backlog holds a minute."""
 FULL = 4 * 1024 * 1024
-"""Characters waiting here from which on nothing more is read from the client."""
+"""Bytes waiting here from which on nothing more is read from the client."""
 MAX_EVENTS = 1_000
 """Events waiting, likewise."""
 
@@ -53,7 +52,8 @@ class Intake:
 
     def put(self, event: Json) -> None:
         """The next event."""
-        size = len(_text(event.get("audio")))
+        audio = event.get("audio")
+        size = len(audio) if isinstance(audio, str | bytes) else 0
         self._events.append((event, size))
         self._size += size
         self.go_on()
@@ -111,7 +111,3 @@ class Intake:
     def _due(self) -> None:
         self._timer = None
         self.go_on()
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

@@ -20,6 +20,18 @@ _DECODE = {"audio/pcmu": g711.decode_ulaw, "audio/pcma": g711.decode_alaw}
 _ENCODE = {"audio/pcmu": g711.encode_ulaw, "audio/pcma": g711.encode_alaw}
 
 
+def decoded(text: Any) -> bytes:
+    """What base64 says. Raises InvalidAudio."""
+    if not isinstance(text, str) or not text:
+        raise InvalidAudio("`audio` must be base64 text")
+    if len(text) > MAX_APPEND:
+        raise InvalidAudio(f"`audio` has more than {MAX_APPEND} characters; append it in smaller pieces")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidAudio("`audio` is no base64") from error
+
+
 class Microphone:
     """From what a client appends to what sessions hear. A sample cut in two by a message boundary is put together."""
 
@@ -29,16 +41,9 @@ class Microphone:
         self._resampler = Resampler(self.rate, HEARING.rate)
         self._half = b""
 
-    def decode(self, text: Any) -> bytes:
-        """PCM at ``rate``. Raises InvalidAudio."""
-        if not isinstance(text, str) or not text:
-            raise InvalidAudio("`audio` must be base64 text")
-        if len(text) > MAX_APPEND:
-            raise InvalidAudio(f"`audio` has more than {MAX_APPEND} bytes; append it in smaller pieces")
-        try:
-            data = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise InvalidAudio("`audio` is no base64") from error
+    def decode(self, audio: Any) -> bytes:
+        """PCM at ``rate``, of what was appended: bytes, or base64. Raises InvalidAudio."""
+        data = audio if isinstance(audio, bytes) else decoded(audio)
         if self.kind in _DECODE:
             return _DECODE[self.kind](data)
         data = self._half + data
