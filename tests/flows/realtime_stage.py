@@ -29,6 +29,18 @@ RATE = 24_000
 STEP = 0.02
 
 
+def scripted_ports(
+    stt: ScriptedSpeechToText, llm: ScriptedLanguageModel, tts: ScriptedTextToSpeech | None = None
+) -> SessionPorts:
+    return SessionPorts(
+        stt=Choice("stt", {"scripted": stt}),
+        llm=Choice("llm", {"scripted": llm}),
+        tts=Choice("tts", {"scripted": tts or ScriptedTextToSpeech()}),
+        vad=EnergyVoiceActivityDetector(),
+        turn=ScriptedTurnDetector(0.95),
+    )
+
+
 @dataclass
 class RealtimeStage:
     """One connection and everything behind it. ``events`` are all server events so far, ``at`` their times."""
@@ -45,14 +57,9 @@ class RealtimeStage:
 
     async def __aenter__(self) -> RealtimeStage:
         self.clock = SystemClock()
-        ports = SessionPorts(
-            stt=Choice("stt", {"scripted": self.stt}),
-            llm=Choice("llm", {"scripted": self.llm}),
-            tts=Choice("tts", {"scripted": self.tts}),
-            vad=EnergyVoiceActivityDetector(),
-            turn=ScriptedTurnDetector(0.95),
+        self.sessions = Sessions(
+            scripted_ports(self.stt, self.llm, self.tts), SessionOptions(conversation=self.options), self.clock
         )
-        self.sessions = Sessions(ports, SessionOptions(conversation=self.options), self.clock)
         self.door = RealtimeDoor(self.sessions, self.server, self.clock, self.entrance or entrance())
         self.client = Client()
         self.events: list[Event] = []
