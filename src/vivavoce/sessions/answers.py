@@ -6,6 +6,7 @@ from vivavoce.contracts.audio import Stamp
 from vivavoce.contracts.events import TranscriptUpdated
 from vivavoce.sessions import turn_messages as m
 from vivavoce.sessions.asked import ReplyRequest
+from vivavoce.sessions.ear import Ear
 from vivavoce.sessions.mouth import Mouth, Question
 from vivavoce.sessions.options import ConversationOptions
 from vivavoce.sessions.orders import Orders
@@ -35,6 +36,8 @@ class Answers:
         held = self._mouth.held
         if not self.speculation or not self._answering or not text or (held is not None and held.key == key):
             return
+        if self._mouth.released is not None:
+            return  # the mouth is busy with a reply that this turn leaves alone
         self.withdraw(turn)
         if turn.discarded < self._max_discarded:
             self._mouth.prepare(_question(turn, text, key), speculative=True)
@@ -75,6 +78,12 @@ class Answers:
         self._mouth.cut("command")
         self._mouth.ask(number, request)
         self._mouth.release(now, now, 0.0)
+
+    def clear(self, ear: Ear, now: int) -> None:
+        """The turn was never said: a reply it made stand still goes on."""
+        self._mouth.resume(now, "noise")
+        self._mouth.discard()
+        ear.discard("reset")
 
     def announce(self, number: int, text: str, now: int) -> None:
         """Say these words, answering nothing."""

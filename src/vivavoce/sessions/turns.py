@@ -55,7 +55,7 @@ class TurnMachine:
             m.Announced: lambda e: self._announcements.add(e.text),
             m.Changed: self._changed,
             m.ResetAsked: lambda e: self._reset(),
-            m.ClearAsked: lambda e: self._discard("reset"),
+            m.ClearAsked: lambda e: self._answers.clear(self._ear, self._now),
             m.ReplyAsked: lambda e: self._answers.ask(self._ear.number_turn(), e.request, self._now),
         }
         self._timers: dict[m.Timer, Callable[[UserTurn], None]] = {
