@@ -13,7 +13,7 @@ from vivavoce.contracts.errors import Overloaded
 from vivavoce.contracts.ports import AudioSink
 from vivavoce.flow.clock import SystemClock
 from vivavoce.testing.sinks import LoopbackSink
-from vivavoce.transports.ws.outbox import Outbox
+from vivavoce.transports.outbox import Outbox
 from vivavoce.transports.ws.protocol import HEADER
 from vivavoce.transports.ws.speaker import Speaker
 

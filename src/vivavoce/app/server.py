@@ -33,6 +33,7 @@ from vivavoce.transports.http.page import Page
 from vivavoce.transports.http.schemas import State, WorkerStatus
 from vivavoce.transports.openai import handler as openai
 from vivavoce.transports.options import check_binding
+from vivavoce.transports.realtime import handler as realtime
 from vivavoce.transports.server import Server, listen
 from vivavoce.transports.ws import handler as ws
 
@@ -88,11 +89,14 @@ class Application:
         self.models = ModelDesk(settings, self.parts.groups)
         self._lag = LoopLag(self.parts.clock, lambda seconds: self.metrics.observe("loop_lag", seconds))
         self.door = ws.WebSocketDoor(self.sessions, settings.server, self.parts.clock, self.entrance, self.metrics)
+        self.realtime = realtime.RealtimeDoor(self.sessions, settings.server, self.parts.clock, self.entrance, self.metrics)
         self.openai = openai.OpenAIDoor(self.sessions, settings.openai, self.parts.clock, self.entrance.rates)
         self.metrics.gauge("speech_sessions", lambda: len(self.openai.speech_sessions))
         self.metrics.gauge("codec_work", lambda: self.openai.off_loop.pending)
         self.metrics.gauge("sessions", lambda: len(self.sessions))
-        self.metrics.gauge("connections", lambda: self.door.connections)
+        self.metrics.gauge("connections", lambda: self.door.connections + self.realtime.connections)
+        for name in self.realtime.snapshot():
+            self.metrics.gauge(f"realtime.{name}", functools.partial(self._realtime_count, name))
         for name in self.door.snapshot():
             self.metrics.gauge(f"socket.{name}", functools.partial(self._socket_count, name))
         self.metrics.gauge("audio_age_max", self._audio_age)
@@ -102,6 +106,9 @@ class Application:
 
     def _socket_count(self, name: str) -> float:
         return self.door.snapshot()[name]
+
+    def _realtime_count(self, name: str) -> float:
+        return self.realtime.snapshot()[name]
 
     def _audio_age(self) -> float:
         return max((session.conversation.statistics.age for session in self.sessions), default=0.0)
@@ -118,6 +125,7 @@ class Application:
         )
         http.install(app, behind)
         ws.install(app, self.door)
+        realtime.install(app, self.realtime)
         return app
 
     @contextlib.asynccontextmanager
@@ -135,13 +143,15 @@ class Application:
         finally:
             self._lag.stop()
             self.openai.close()
+            self.realtime.close()
             await self._watch.close()
             await self.models.close()
             await self.parts.close()
 
     async def drain(self) -> None:
         """Let replies in progress end, say goodbye."""
-        await self.door.drain(self._settings.sessions.drain)
+        seconds = self._settings.sessions.drain
+        await asyncio.gather(self.door.drain(seconds), self.realtime.drain(seconds))
 
 
 def serve(settings: Settings) -> int:

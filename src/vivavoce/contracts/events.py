@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vivavoce.contracts.audio import Stamp
+from vivavoce.contracts.speech import ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +149,16 @@ def _between(start: float | None, end: float | None) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class ResponseCompleted:
-    """The exchange is over and in history. ``text`` is what was heard of the reply."""
+    """The exchange is over and in history. ``text`` is what was heard of the reply.
+
+    ``requested`` are the calls of the client's own tools it ended in: the client is to run them.
+    """
 
     stamp: Stamp
     text: str
     interrupted: bool
     waterfall: Waterfall
+    requested: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

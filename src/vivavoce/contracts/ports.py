@@ -225,5 +225,8 @@ class SharedState(Protocol):
 
     async def put(self, key: str, value: bytes, ttl: float) -> None: ...
 
+    async def get(self, key: str) -> bytes | None:
+        """The value while it is there."""
+
     async def take(self, key: str) -> bytes | None:
         """Remove and return the value, once."""

@@ -36,10 +36,10 @@ class OffLoop:
         """
         if self._pending >= self._limit:
             raise Overloaded("too many computations wait; try again in a moment", retry_after=1)
+        loop = asyncio.get_running_loop()  # before the work begins: it may be over at once
         self._pending += 1
         future = self._pool.submit(work, *args, **kwargs)
         future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._done))
-        loop = asyncio.get_running_loop()
         return await asyncio.wrap_future(future)
 
     def _done(self) -> None:

@@ -15,7 +15,7 @@ class VoiceGate:
     """Feed probabilities in order; get at most one event for each, none in silence. Times are samples (HEARING)."""
 
     def __init__(self, options: ActivityOptions) -> None:
-        self._options = options
+        self.options = options
         self._open = False
         self._previous = 0
         self._voiced = 0
@@ -31,14 +31,14 @@ class VoiceGate:
         """Take the next frame; it reaches from the end of the previous one to ``frame.end``."""
         start, self._previous = self._previous, frame.end
         if not self._open:
-            if frame.probability < self._options.onset:
+            if frame.probability < self.options.onset:
                 return None
             self._open, self._silent_frames = True, 0
             self._voiced, self._last_voice = frame.end - start, frame.end
             return VoiceBegan(frame.end, start)
-        if frame.probability < self._options.release:
+        if frame.probability < self.options.release:
             self._silent_frames += 1
-            if self._silent_frames >= self._options.release_frames:
+            if self._silent_frames >= self.options.release_frames:
                 return self.close(frame.end)
             return None
         self._silent_frames = 0

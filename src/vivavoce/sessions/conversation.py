@@ -10,6 +10,7 @@ from vivavoce.contracts.events import SettingsChanged
 from vivavoce.contracts.ports import AudioSink, Clock, EventListener
 from vivavoce.contracts.speech import Message
 from vivavoce.sessions import turn_messages as m
+from vivavoce.sessions.directing import Directing
 from vivavoce.sessions.driver import TurnDriver
 from vivavoce.sessions.ear import FINISH_AFTER
 from vivavoce.sessions.microphone import AudioStatistics
@@ -47,6 +48,7 @@ class Conversation:
         self._clock = clock
         self._expiry: Callable[[], None] = lambda: None
         self._driver = TurnDriver(session, ports, options, sink, listener, clock)
+        self.direct = Directing(self._driver)
 
     async def start(self) -> None:
         """Open voice activity detection; greet if configured. Raises UnknownName, Unavailable, Overloaded."""

@@ -48,7 +48,9 @@ class TurnDriver:
         self._telling = False
         self._timers: dict[m.Timer, Callable[[], None]] = {}
         self._closed = False
-        self.settings = Settings(options.language, options.voice, options.speed)
+        self.settings = Settings(
+            options.language, options.voice, options.speed, instructions=options.instructions, spoken=options.spoken
+        )
         self.history = History(options.max_history)
         self._tools = SessionTools(self.settings, self._announce, self._changed, clock)
         self.listening = Listening(self, ports.vad, ports.turn, options.activity, clock, self._scope)

@@ -32,6 +32,12 @@ class Ear:
         self.grading = Grading(options, scoring=scoring)
         self.finish_after = FINISH_AFTER
 
+    def changed(self, event: m.Changed) -> None:
+        """Settings from now on."""
+        self.grading.language = event.language or self.grading.language
+        self.grading.options = event.options or self.grading.options
+        self.finish_after = self.finish_after if event.finish_after is None else event.finish_after
+
     def number_turn(self) -> int:
         """The number of a new turn, spoken or not."""
         self._turns += 1

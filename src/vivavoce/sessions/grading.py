@@ -26,7 +26,7 @@ class Grading:
     """Knows the speaker's pauses and the language; ``scoring`` says that a turn detector will be heard."""
 
     def __init__(self, options: ConversationOptions, *, scoring: bool) -> None:
-        self._options = options
+        self.options = options
         self._scoring = scoring
         self._pauses = PauseLearner(options.endpointing.learn_pauses)
         self.language = options.language
@@ -47,8 +47,8 @@ class Grading:
 
     def wait(self, turn: UserTurn) -> float:
         """Seconds to wait behind the last speech sample, as far as is known now."""
-        options = self._options.endpointing
-        text, hint = turn.text, self._options.hint
+        options = self.options.endpointing
+        text, hint = turn.text, self.options.hint
         if hint == "none" and counting(text, self.language):
             hint = "digits"
         words = SURENESS if turn.command else completeness(text, self.language) if text else None
@@ -63,7 +63,7 @@ class Grading:
 
     def _usual_pause(self, turn: UserTurn) -> float | None:
         """The longest pause that is to be expected of this speaker in this turn."""
-        if not self._options.endpointing.learn_pauses:
+        if not self.options.endpointing.learn_pauses:
             return None
         known = [pause for pause in (self._pauses.usual, *turn.pauses) if pause is not None]
         return max(known, default=None)

@@ -28,6 +28,35 @@ class History:
         kept = [(number, entry) for number, entry in self._entries if number != earlier]
         self._entries = deque([*kept, (turn, message)], maxlen=self._entries.maxlen)
 
+    def insert(self, key: int, message: Message, behind: int | None = None) -> None:
+        """A message of no turn, under a (negative) key of its own.
+
+        It goes to the end, or behind the last entry of ``behind`` (0: to the front).
+        """
+        entries = list(self._entries)
+        place = len(entries) if behind is None else 0
+        for index, (number, _) in enumerate(entries):
+            if number == behind:
+                place = index + 1
+        entries.insert(place, (key, message))
+        self._entries = deque(entries, maxlen=self._entries.maxlen)
+
+    def remove(self, key: int, role: str) -> None:
+        """Forget what ``role`` said in a turn, or under a key of its own."""
+        kept = [(number, entry) for number, entry in self._entries if number != key or entry.role != role]
+        self._entries = deque(kept, maxlen=self._entries.maxlen)
+
+    def shorten(self, turn: int, heard: str) -> None:
+        """Of the reply of ``turn`` only ``heard`` reached the ear."""
+        kept: list[tuple[int, Message]] = []
+        for number, entry in self._entries:
+            spoken = number == turn and entry.role == "assistant" and not entry.tool_calls
+            if not spoken:
+                kept.append((number, entry))
+            elif heard:
+                kept.append((number, Message("assistant", heard, interrupted=True)))
+        self._entries = deque(kept, maxlen=self._entries.maxlen)
+
     def before(self, turn: int) -> tuple[Message, ...]:
         """Everything but what belongs to ``turn``."""
         return tuple(message for number, message in self._entries if number != turn)

@@ -94,7 +94,7 @@ class Interruption:
         anything that stays, and it has not been taken back too often.
         """
         reply, earlier = self._mouth.released, self._answered()
-        if reply is None or reply.acted or earlier is None or earlier.reopened >= MAX_REOPENED:
+        if not self._options.reopen or reply is None or reply.acted or earlier is None or earlier.reopened >= MAX_REOPENED:
             return None
         return earlier if self._mouth.heard <= self._options.reopen_within else None
 

@@ -64,6 +64,8 @@ class Listening:
         self._watching = False
         self._closed = False
         self._pressed = False
+        self._finished_at = 0
+        self._unread_from: int | None = None
         self.push_to_talk = False
         self.microphone = Microphone(clock)
 
@@ -84,7 +86,8 @@ class Listening:
         if self.push_to_talk:
             if not self._pressed:
                 self._pressed = True
-                self._owner.tell(m.VoiceBegan(chunk.end, chunk.offset))
+                start, self._unread_from = self._unread_from, None
+                self._owner.tell(m.VoiceBegan(chunk.end, chunk.offset if start is None else start))
         elif self._detector is not None:
             self._detector.send(chunk)
         if self._current is not None:
@@ -96,10 +99,21 @@ class Listening:
         except VivavoceError:  # its backlog is full; the reading goes on with a hole rather than late
             self.microphone.dropped += 1
 
+    def adapt(self, options: ActivityOptions, *, push_to_talk: bool) -> None:
+        """Other thresholds, or another way for turns to end, from the next audio on."""
+        self._options = self._gate.options = options
+        if push_to_talk != self.push_to_talk:
+            self.push_to_talk = push_to_talk
+            self.end_voice()
+
     def end_voice(self) -> None:
         """What voice there is belongs to a turn that was committed."""
         self._pressed = False
         self._gate.close(self.microphone.position)
+
+    def keep_listening(self) -> None:
+        """A turn became too long in mid-speech: the next audio goes on where its reading ended."""
+        self._pressed, self._unread_from = False, self._finished_at
 
     def _detected(self, result: SpeechProbability) -> None:
         self.microphone.note_detection(result)
@@ -169,6 +183,7 @@ class Listening:
         if transcription is not None:
             if transcription is self._current:
                 self._current = None
+                self._finished_at = self.microphone.position
             transcription.finish()
 
     def cancel_segment(self, number: int) -> None:

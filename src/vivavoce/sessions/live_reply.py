@@ -14,6 +14,7 @@ from vivavoce.sessions.options import ConversationOptions
 from vivavoce.sessions.playback import Playback
 from vivavoce.sessions.speaking import Speaking
 from vivavoce.sessions.waterfalls import News, WaterfallTimes
+from vivavoce.sessions.writing import Writing
 
 RECENT = 400
 """Characters of the reply compared with what is heard over it."""
@@ -61,8 +62,8 @@ class LiveReply:
         self._clock = clock
         self._options = options
         self._unsaid: list[str] = []
-        self._began = self._sounded = self._sent = False
-        self._speaking: Speaking | None = None
+        self._began = self._sounded = self._sent = self._released = False
+        self._making: Speaking | Writing | None = None
         self.times = times
         self._volume = 1.0
 
@@ -71,17 +72,24 @@ class LiveReply:
     ) -> None:
         """Begin writing and speaking, unheard."""
         patience = self._options.watchdogs.first_audio
-        self._speaking = Speaking(voices, synthesis, self._options.reply, patience, self._clock, self)
-        self._speaking.start(scope, text, f"reply {self.stamp.generation}")
+        self._making = Speaking(voices, synthesis, self._options.reply, patience, self._clock, self)
+        self._making.start(scope, text, f"reply {self.stamp.generation}")
+
+    def start_writing(self, scope: TaskScope, text: AsyncIterator[str]) -> None:
+        """Begin writing what is not to be spoken."""
+        self._making = Writing(self._options.reply.max_characters, self)
+        self._making.start(scope, text, f"reply {self.stamp.generation}")
 
     def release(self) -> None:
         """It may be heard."""
-        assert self._speaking is not None
+        assert self._making is not None
         self.committed.open()
-        self._speaking.allow_hearing()
-        report = None if self._options.acknowledged else self._estimated
-        self.playback = Playback(self.stamp, self._speaking, self._sink, self._clock, self._options.reply, report)
-        self.playback.volume = self._volume
+        self._released = True
+        self._making.allow_hearing()
+        if isinstance(self._making, Speaking):
+            report = None if self._options.acknowledged else self._estimated
+            self.playback = Playback(self.stamp, self._making, self._sink, self._clock, self._options.reply, report)
+            self.playback.volume = self._volume
         if self._unsaid:
             self._owner.reply_wrote(self.stamp, "".join(self._unsaid))
             self._unsaid.clear()
@@ -95,8 +103,8 @@ class LiveReply:
 
     def cancel(self) -> None:
         """Nothing more of it is made or heard. Idempotent."""
-        if self._speaking is not None:
-            self._speaking.cancel()
+        if self._making is not None:
+            self._making.cancel()
         if self.playback is not None:
             self.playback.cut()
 
@@ -111,15 +119,22 @@ class LiveReply:
                 self._owner.reply_news(self.stamp.generation, "first_sent")
                 if not self._options.acknowledged:  # reckoned by the clock: what is sent is heard
                     self._owner.reply_news(self.stamp.generation, "first_played")
+        elif self._released and isinstance(self._making, Writing):
+            self._owner.reply_played(self.stamp.generation, len(self.written))
 
     @property
     def written(self) -> str:
         """All text so far."""
-        return self._speaking.plan.written if self._speaking else ""
+        return self._making.written if self._making else ""
 
     def heard(self, samples: int) -> str:
         """The words in the first ``samples`` samples."""
-        return self._speaking.plan.heard(samples) if self._speaking else ""
+        return self._making.heard(samples) if self._making else ""
+
+    @property
+    def spoken_samples(self) -> int:
+        """Of all that was synthesised so far; 0 for what is written only."""
+        return self._making.plan.samples if isinstance(self._making, Speaking) else 0
 
     def recently_spoken(self) -> str:
         """The last words that were sent to the ear."""
@@ -132,10 +147,10 @@ class LiveReply:
         if not self._began:
             self._began = True
             self._owner.reply_news(self.stamp.generation, "first_token")
-        if self.playback is None:
-            self._unsaid.append(text)
-        else:
+        if self._released:
             self._owner.reply_wrote(self.stamp, text)
+        else:
+            self._unsaid.append(text)
 
     def sentence_ready(self) -> None:
         """See SpeakingListener."""

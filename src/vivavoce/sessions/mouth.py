@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vivavoce.contracts.audio import HEARING, Stamp
+from vivavoce.sessions.asked import ReplyRequest
 from vivavoce.sessions.barge_in import Reason
 from vivavoce.sessions.options import WatchdogOptions
 from vivavoce.sessions.orders import Orders
@@ -89,6 +90,12 @@ class Mouth:
         """Begin a reply."""
         reply = self._begin(question.turn, question.revision, question.key)
         self._orders.give(Prepare(reply.stamp, question.text, speculative, question.replaces))
+        return reply
+
+    def ask(self, turn: int, request: ReplyRequest) -> Reply:
+        """Begin a reply that a client asked for."""
+        reply = self._begin(turn, 1, "")
+        self._orders.give(Prepare(reply.stamp, "", False, None, request))
         return reply
 
     def speak(self, turn: int, revision: int, text: str, *, fallback: bool = False) -> Reply:

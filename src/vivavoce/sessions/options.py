@@ -59,6 +59,8 @@ class BargeInOptions:
 
     enabled: bool = True
     """Whether speech may interrupt a reply at all."""
+    listen_on: bool = False
+    """Whether speech over a reply it may not interrupt is a turn nevertheless; else it is ignored."""
     decide_after: float = 0.5
     """Latest decision after the onset."""
     min_voiced: float = 0.2
@@ -69,11 +71,23 @@ class BargeInOptions:
     """Voiced seconds that cut without any word: longer than a hum, a cough or a laugh."""
     min_words: int = 2
     """Words beyond backchannel and echo that cut at once."""
+    reopen: bool = True
+    """Whether a turn that was judged over too soon is taken back when the speaker goes on."""
     reopen_within: float = 0.5
     """Seconds of a reply that may have been heard when the turn it answers is still continued by more speech: whoever speaks
     so soon has planned it before."""
     echo_similarity: float = field(default=0.6, metadata={"min": 0, "max": 1})
     """Similarity with the reply's own recent words above which speech counts as its echo."""
+
+    @property
+    def deaf(self) -> bool:
+        """Whether speech over a reply is ignored."""
+        return not self.enabled and not self.listen_on
+
+    @property
+    def beside(self) -> bool:
+        """Whether speech over a reply leaves the reply alone and is a turn all the same."""
+        return not self.enabled and self.listen_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +152,10 @@ class ConversationOptions:
     """Pace of the replies; 1 is the voice's own."""
     greeting: str = ""
     """Said when a conversation starts; empty is silence."""
+    answering: bool = True
+    """Whether every turn of the user is answered; else replies are only made when a client asks for them."""
+    spoken: bool = True
+    """Whether replies are spoken; else they are text only."""
     acknowledged: bool = False
     """Whether the client reports what it has played; else it is reckoned by the clock."""
     max_history: int = 100

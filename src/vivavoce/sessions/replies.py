@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,16 +23,20 @@ from vivavoce.contracts.ports import AudioSink, Clock, TextToSpeech
 from vivavoce.contracts.speech import LanguageOptions, Message, SynthesisOptions, ToolCall
 from vivavoce.flow.tasks import TaskScope
 from vivavoce.sessions import turn_messages as m
+from vivavoce.sessions.asked import ReplyRequest
 from vivavoce.sessions.history import History
 from vivavoce.sessions.live_reply import LiveReply
 from vivavoce.sessions.options import ConversationOptions
 from vivavoce.sessions.ports import SessionPorts
 from vivavoce.sessions.settings import Settings
 from vivavoce.sessions.thinking import ToolRunner, think
+from vivavoce.sessions.tools import ReplyTools
 from vivavoce.sessions.waterfalls import News, WaterfallTimes
 from vivavoce.text.prompts import default_instructions
 
 ReplyCommand = m.Prepare | m.Speak | m.Release | m.Discard | m.Pause | m.Resume | m.Cut | m.Complete
+REMEMBERED = 8
+"""Replies that are over and may still be shortened by a client that knows better what was heard."""
 REPLY_COMMANDS = (m.Prepare, m.Speak, m.Release, m.Discard, m.Pause, m.Resume, m.Cut, m.Complete)
 
 
@@ -74,6 +79,9 @@ class Replies:
         self._parts = parts
         self._reply: LiveReply | None = None
         self._dropped: LiveReply | None = None
+        self._past: deque[LiveReply] = deque(maxlen=REMEMBERED)
+        self._request = ReplyRequest()
+        self._tools = ReplyTools(parts.tools, ())
         self.times = WaterfallTimes()
 
     @property
@@ -96,12 +104,23 @@ class Replies:
         if reply is not None and reply.playback is not None and reply.stamp.generation == generation:
             self.reply_played(generation, reply.playback.acknowledged(max(0, samples)))
 
+    def truncate(self, generation: int, samples: int) -> str | None:
+        """Only ``samples`` of a reply that is over were heard: history says so from now on. None where nothing changed."""
+        reply = next((past for past in self._past if past.stamp.generation == generation), None)
+        if reply is None or samples >= reply.spoken_samples:
+            return None
+        heard = reply.heard(max(0, samples))
+        self._parts.history.shorten(reply.stamp.turn, heard)
+        return heard
+
     def execute(self, command: ReplyCommand) -> None:
         """Do what is commanded of the reply."""
         match command:
             case m.Prepare():
                 self._prepare(command)
             case m.Speak():
+                self._request = ReplyRequest(spoken=self._request.spoken, recorded=self._request.recorded)
+                self._tools.requested = []
                 self._start(self._begin(command.stamp), _these_words(command.text))
             case m.Release():
                 self._release(command)
@@ -119,17 +138,30 @@ class Replies:
     def _prepare(self, command: m.Prepare) -> None:
         reply = self._begin(command.stamp)
         reply.times.speculated = command.speculative
-        instructions = self._parts.options.instructions or default_instructions(self._parts.settings.language)
-        past = self._parts.history.before(command.stamp.turn if command.replaces is None else command.replaces)
-        messages = History.for_model(instructions, past, command.text)
-        model = self._parts.ports.llm.get(self._parts.settings.llm)
-        language = LanguageOptions(self._parts.settings.language)
+        request = self._request = command.request or ReplyRequest()
+        settings = self._parts.settings
+        self._tools = ReplyTools(self._parts.tools, settings.tools if request.tools is None else request.tools)
+        model = self._parts.ports.llm.get(settings.llm)
+        language = LanguageOptions(settings.language, request.max_tokens)
 
         def record(call: ToolCall, result: str, request: Message, answer: Message) -> None:
             self._tool_used(command.stamp, call, result, request, answer)
 
-        text = think(model, messages, language, self._parts.tools, reply.committed, record)
+        text = think(model, self._messages(command), language, self._tools, reply.committed, record)
         self._start(reply, text)
+
+    def _messages(self, command: m.Prepare) -> list[Message]:
+        request, settings = self._request, self._parts.settings
+        instructions = (
+            (settings.instructions or default_instructions(settings.language))
+            if request.instructions is None
+            else request.instructions
+        )
+        if command.request is None:
+            past = self._parts.history.before(command.stamp.turn if command.replaces is None else command.replaces)
+            return History.for_model(instructions, past, command.text)
+        said = self._parts.history.messages if request.messages is None else request.messages
+        return [*([Message("system", instructions)] if instructions else []), *said]
 
     def _begin(self, stamp: Stamp) -> LiveReply:
         times = self._times_of(stamp)
@@ -140,6 +172,9 @@ class Replies:
         return reply
 
     def _start(self, reply: LiveReply, text: AsyncIterator[str]) -> None:
+        if not (self._parts.settings.spoken if self._request.spoken is None else self._request.spoken):
+            reply.start_writing(self._parts.scope, text)
+            return
         synthesis = SynthesisOptions(
             self._parts.settings.voice,
             self._parts.settings.language,
@@ -196,6 +231,8 @@ class Replies:
             self._reply.playback.resume()
 
     def _cut(self, command: m.Cut) -> None:
+        if self._reply is not None:
+            self._past.append(self._reply)
         heard = self._reply.heard(command.played) if self._reply else ""
         times = self._reply.times if self._reply else self.times
         self.drop()
@@ -208,19 +245,26 @@ class Replies:
         if reply is None:
             return
         self._reply = None
+        self._past.append(reply)
         if reply.playback is not None:
             reply.playback.stop()
         self._record_reply(command.stamp, reply.written.strip(), reply.times, interrupted=False)
 
     def _record_reply(self, stamp: Stamp, heard: str, times: WaterfallTimes, *, interrupted: bool) -> None:
         times.finished = self._parts.clock.now()
-        if heard:
+        if heard and self._request.recorded:
             self._parts.history.add(stamp.turn, Message("assistant", heard, interrupted=interrupted))
-        self._owner.emit(ResponseCompleted(stamp, heard, interrupted, times.finish()))
+        requested = () if interrupted else tuple(self._tools.requested)
+        if self._request.recorded:
+            for call in requested:
+                self._parts.history.add(stamp.turn, Message("assistant", "", tool_calls=(call,)))
+        self._request = ReplyRequest()
+        self._owner.emit(ResponseCompleted(stamp, heard, interrupted, times.finish(), requested))
 
     def _tool_used(self, stamp: Stamp, call: ToolCall, result: str, request: Message, answer: Message) -> None:
-        self._parts.history.add(stamp.turn, request)
-        self._parts.history.add(stamp.turn, answer)
+        if self._request.recorded:
+            self._parts.history.add(stamp.turn, request)
+            self._parts.history.add(stamp.turn, answer)
         if any(tool.name == call.name and tool.side_effects for tool in self._parts.tools.offered):
             self._owner.tell(m.ReplyActed(self._owner.now, stamp.generation))
         self._owner.emit(ToolUsed(stamp, call.name, call.arguments, result))

@@ -121,6 +121,15 @@ class Speaking:
         """Samples that can be taken."""
         return self._ready_samples
 
+    @property
+    def written(self) -> str:
+        """All text so far."""
+        return self.plan.written
+
+    def heard(self, samples: int) -> str:
+        """The words in the first ``samples`` samples."""
+        return self.plan.heard(samples)
+
     async def _run(self, scope: TaskScope, text: AsyncIterator[str]) -> None:
         writing = scope.start(self._write(text), name="reply writing")
         try:

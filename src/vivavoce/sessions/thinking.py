@@ -23,6 +23,9 @@ class ToolRunner(Protocol):
     async def run(self, call: ToolCall) -> str:
         """The result as JSON text; what went wrong is a result too."""
 
+    def leave_to_client(self, call: ToolCall) -> bool:
+        """Whether the client runs this one; then it is told so, and the reply ends."""
+
 
 async def think(
     model: LanguageModel,
@@ -54,9 +57,8 @@ async def think(
             close = getattr(stream, "aclose", None)
             if close is not None:
                 await close()
-        if not calls:
-            return
-        for call in calls:
+        ours = [call for call in calls if not tools.leave_to_client(call)]
+        for call in ours:
             if call.name not in harmless:
                 await committed.wait()
             result = await tools.run(call)
@@ -65,4 +67,6 @@ async def think(
             said = []
             asked += (request, answer)
             record(call, result, request, answer)
+        if not ours or len(ours) < len(calls):
+            return
     raise ProviderFailed(f"the language model called tools {MAX_ROUNDS} times over without an answer", retryable=False)

@@ -11,6 +11,7 @@ from typing import Any
 from vivavoce.contracts.ports import Clock
 from vivavoce.contracts.speech import Tool, ToolCall
 from vivavoce.sessions.settings import Settings
+from vivavoce.sessions.thinking import ToolRunner
 from vivavoce.text.commands.tools import COMMAND_TOOLS, MAX_TIMER
 
 MAX_TIMERS = 20
@@ -26,6 +27,32 @@ class Timer:
     seconds: float
     due: float
     cancel: Callable[[], None]
+
+
+MAX_REQUESTS = 16
+"""Calls of one reply that are left to the client."""
+
+
+class ReplyTools:
+    """What one reply may call: the session's own tools, and the client's, which win where names clash."""
+
+    def __init__(self, own: ToolRunner, theirs: Sequence[Tool]) -> None:
+        self._own = own
+        self._theirs = {tool.name for tool in theirs}
+        self.offered: Sequence[Tool] = (*(tool for tool in own.offered if tool.name not in self._theirs), *theirs)
+        self.requested: list[ToolCall] = []
+
+    async def run(self, call: ToolCall) -> str:
+        """See ToolRunner."""
+        return await self._own.run(call)
+
+    def leave_to_client(self, call: ToolCall) -> bool:
+        """See ToolRunner."""
+        if call.name not in self._theirs:
+            return False
+        if len(self.requested) < MAX_REQUESTS:
+            self.requested.append(call)
+        return True
 
 
 class SessionTools:
@@ -61,6 +88,10 @@ class SessionTools:
             return json.dumps(tool(call.arguments))
         except (TypeError, ValueError, KeyError, AttributeError) as error:  # a model may put anything into arguments
             return json.dumps({"error": f"The arguments do not fit: {str(error)[:200]}"})
+
+    def leave_to_client(self, call: ToolCall) -> bool:
+        """None of these."""
+        return False
 
     def close(self) -> None:
         """Forget all timers."""

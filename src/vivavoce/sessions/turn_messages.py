@@ -7,8 +7,9 @@ from typing import Literal
 
 from vivavoce.contracts.audio import Stamp
 from vivavoce.contracts.events import SpeechStarted, SpeechStopped, TranscriptUpdated, TurnContinued, TurnDiscarded
+from vivavoce.sessions.asked import ReplyRequest
 from vivavoce.sessions.barge_in import Reason
-from vivavoce.sessions.options import Mode
+from vivavoce.sessions.options import ConversationOptions, Mode
 
 Timer = Literal["endpoint", "finish", "decide", "transcript", "reply", "stalled", "max_turn", "idle"]
 
@@ -176,7 +177,8 @@ class Announced:
 class Changed:
     """Settings from now on; None leaves a setting as it is.
 
-    ``finish_after`` is how many seconds of silence a transcription is kept open for more of the same.
+    ``finish_after`` is how many seconds of silence a transcription is kept open for more of the same. Of ``options`` what
+    concerns the ear counts (endpointing, hint, interruption, answering), from the next sample on.
     """
 
     at: int
@@ -184,6 +186,7 @@ class Changed:
     language: str | None = None
     speculate: bool | None = None
     finish_after: float | None = None
+    options: ConversationOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,21 @@ class ResetAsked:
     """Forget everything that is going on."""
 
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClearAsked:
+    """The user's turn, as far as there is one, was never said."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAsked:
+    """A reply to what there is, by the client's word. One that is under way ends."""
+
+    at: int
+    request: ReplyRequest
 
 
 Event = (
@@ -213,6 +231,8 @@ Event = (
     | Announced
     | Changed
     | ResetAsked
+    | ClearAsked
+    | ReplyAsked
 )
 
 
@@ -254,13 +274,15 @@ class ScoreTurn:
 class Prepare:
     """Prepare a reply to ``text`` and hold its audio; nothing with side effects may happen before its release.
 
-    The turn ``replaces`` is part of this one. ``speculative`` tells that the turn is not judged over yet.
+    The turn ``replaces`` is part of this one. ``speculative`` tells that the turn is not judged over yet. With a
+    ``request`` there is no new text: the reply is to what was said before.
     """
 
     stamp: Stamp
     text: str
     speculative: bool
     replaces: int | None = None
+    request: ReplyRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)

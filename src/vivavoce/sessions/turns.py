@@ -41,7 +41,7 @@ class TurnMachine:
         self._interruption = Interruption(self._orders, self._mouth, self._ear.grading, options.barge_in)
         self._announcements = Announcements(self._orders, options.watchdogs)
         self._now = 0
-        self._answers = Answers(self._orders, self._mouth, speculation=speculate, max_discarded=options.reply.max_discarded)
+        self._answers = Answers(self._orders, self._mouth, options, speculation=speculate)
         self._mode: Mode = options.mode
         self._handlers: dict[type, Callable[[Any], None]] = {
             m.VoiceBegan: self._voice_began,
@@ -58,6 +58,8 @@ class TurnMachine:
             m.Announced: lambda e: self._announcements.add(e.text),
             m.Changed: self._changed,
             m.ResetAsked: lambda e: self._reset(),
+            m.ClearAsked: lambda e: self._answers.clear(self._ear, self._now),
+            m.ReplyAsked: lambda e: self._answers.ask(self._ear.number_turn(), e.request, self._now),
         }
         self._timers: dict[m.Timer, Callable[[UserTurn], None]] = {
             "endpoint": self._endpoint_due,
@@ -87,9 +89,9 @@ class TurnMachine:
             return
         released = self._mouth.released is not None
         if turn is None:
-            if released and not self._options.barge_in.enabled and self._mode == "auto":
+            if released and self._options.barge_in.deaf and self._mode == "auto":
                 return
-            turn = self._ear.open(event.start, over_reply=released)
+            turn = self._ear.open(event.start, over_reply=released and not self._options.barge_in.beside)
         self._ear.begin_burst(turn, event.start)
         if turn.over_reply:
             self._interruption.begin(turn, event.start)
@@ -162,13 +164,13 @@ class TurnMachine:
         turn = self._ear.turn
         if turn is not None and (turn.number, turn.revision) == (event.turn, event.revision):
             turn.score, turn.scored = event.probability, True
-            if turn.phase is Phase.PAUSING and not turn.over_reply:
-                self._grade(turn)
+            self._grade(turn)
 
     # --- the end of a turn --------------------------------------------------------------------------------------------
 
     def _grade(self, turn: UserTurn) -> None:
-        if self._mode == "auto" and self._ear.wait_is_over(turn, self._now):
+        pausing = turn.phase is Phase.PAUSING and not turn.over_reply
+        if pausing and self._mode == "auto" and self._ear.wait_is_over(turn, self._now):
             self._ear.finish_reading(turn, self._now)
             self._end_turn_if_read(turn)
 
@@ -233,8 +235,7 @@ class TurnMachine:
 
     def _endpoint_due(self, turn: UserTurn) -> None:
         turn.scored = True  # the turn detector is waited for no longer
-        if turn.phase is Phase.PAUSING and not turn.over_reply:
-            self._grade(turn)
+        self._grade(turn)
 
     def _transcript_due(self, turn: UserTurn) -> None:
         self._ear.give_up_reading(turn)
@@ -246,14 +247,14 @@ class TurnMachine:
         self._answers.answer_typed(self._ear.number_turn(), event.text, self._now)
 
     def _changed(self, event: m.Changed) -> None:
-        self._ear.grading.language = event.language or self._ear.grading.language
-        self._ear.finish_after = self._ear.finish_after if event.finish_after is None else event.finish_after
-        self._answers.speculation = self._answers.speculation if event.speculate is None else event.speculate
+        self._ear.changed(event)
+        self._answers.changed(event)
+        self._options = event.options or self._options
         self._mode = event.mode or self._mode
         turn = self._ear.turn
         if self._mode != "auto":
             self._orders.stop_timer("endpoint")
-        elif turn is not None and turn.phase is Phase.PAUSING and not turn.over_reply:
+        elif turn is not None:
             self._grade(turn)
 
     def _reset(self) -> None:

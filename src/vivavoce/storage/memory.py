@@ -27,6 +27,11 @@ class MemoryState:
         self._values[key] = (self._clock.now() + ttl, value)
         self._sweep()
 
+    async def get(self, key: str) -> bytes | None:
+        """The value while it is there."""
+        due, value = self._values.get(key, (0.0, b""))
+        return value if due > self._clock.now() else None
+
     async def take(self, key: str) -> bytes | None:
         """Remove and return the value, once."""
         due, value = self._values.pop(key, (0.0, b""))

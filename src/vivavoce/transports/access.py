@@ -15,6 +15,7 @@ from vivavoce.contracts.ports import SharedState
 
 TOKEN_SECONDS = 300.0
 _TOKEN = "once_"
+_EPHEMERAL = "ek_"
 _SUBPROTOCOL = "openai-insecure-api-key."
 MAX_CREDENTIAL = 8_192
 
@@ -97,6 +98,8 @@ class Access:
                 "this server needs an API key: send Authorization: Bearer KEY (vivavoce key create makes one)",
                 code="invalid_api_key",
             )
+        elif credentials.key.startswith(_EPHEMERAL):
+            found = await self._ephemeral(credentials.key)
         else:
             found = self._ring.find(credentials.key)
             if found is None and self._verifier is not None and credentials.key.count(".") == 2:
@@ -111,6 +114,26 @@ class Access:
         scopes = sorted(principal.scopes)
         await self._state.put(token, json.dumps([principal.id, scopes]).encode(), TOKEN_SECONDS)
         return token
+
+    async def ephemeral_key(self, principal: Principal, session: dict[str, Any], seconds: int) -> str:
+        """A key bound to the configuration of a session, good for any number of them for so long."""
+        key = _EPHEMERAL + secrets.token_urlsafe(32)
+        scopes = [scope for scope in sorted(principal.scopes) if scope == "converse"]
+        await self._state.put(key, json.dumps([principal.id, scopes, session]).encode(), seconds)
+        return key
+
+    async def bound_session(self, key: str) -> dict[str, Any] | None:
+        """The configuration an ephemeral key is bound to; None for any other key."""
+        value = await self._state.get(key) if key.startswith(_EPHEMERAL) else None
+        bound: dict[str, Any] | None = None if value is None else json.loads(value)[2]
+        return bound
+
+    async def _ephemeral(self, key: str) -> Principal | None:
+        value = await self._state.get(key)
+        if value is None:
+            return None
+        id, scopes, _ = json.loads(value)
+        return Principal(id, frozenset(scope for scope in SCOPES if scope in scopes))
 
     async def _redeem(self, token: str) -> Principal | None:
         value = await self._state.take(token) if token.startswith(_TOKEN) else None

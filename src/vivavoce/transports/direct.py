@@ -14,6 +14,8 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 
+from vivavoce.transports.options import MAX_REALTIME_MESSAGE, REALTIME_PATH
+
 DIRECT = "vivavoce.direct"
 """The scope's extension under which an application finds the short way."""
 
@@ -27,6 +29,8 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Any) -> None:
         """Offer the short way in the scope."""
         super().handle_connect(event)
+        if event.path.partition("?")[0] == REALTIME_PATH:
+            self.conn.max_message_size = MAX_REALTIME_MESSAGE
         if hasattr(self, "scope"):
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[DIRECT] = self

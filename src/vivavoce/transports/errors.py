@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from starlette.responses import JSONResponse, Response
+from starlette.types import Send
 
 from vivavoce.contracts import errors
 from vivavoce.contracts.errors import VivavoceError
@@ -56,6 +59,16 @@ def answer(error: VivavoceError, status: int | None = None, headers: dict[str, s
     return JSONResponse(body_of(error), status or status_of(error), {**headers_of(error), **(headers or {})})
 
 
-def encoded(error: VivavoceError) -> bytes:
-    """The body as bytes, for doors that write raw ASGI."""
-    return json.dumps(body_of(error)).encode()
+async def refuse(scope: Mapping[str, Any], send: Send, error: VivavoceError) -> None:
+    """Refuse a WebSocket before the upgrade, with a reason where the server can carry one (plain 403 elsewhere)."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})
+        return
+    headers = {"content-type": "application/json", **headers_of(error)}
+    start = {
+        "type": "websocket.http.response.start",
+        "status": status_of(error),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    await send(start)
+    await send({"type": "websocket.http.response.body", "body": json.dumps(body_of(error)).encode()})

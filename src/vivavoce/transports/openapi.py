@@ -18,6 +18,7 @@ from vivavoce.transports.http.schemas import State, WorkerStatus
 from vivavoce.transports.openai import handler as openai
 from vivavoce.transports.openai.options import OpenAIOptions
 from vivavoce.transports.options import ServerOptions
+from vivavoce.transports.realtime.routes import routes_of
 
 
 class _Nothing:
@@ -40,6 +41,7 @@ def openapi_text() -> str:
     sessions = Sessions(ports, SessionOptions(), SystemClock())
     app = application()
     openai.install(app, openai.OpenAIDoor(sessions, OpenAIOptions(), SystemClock(), nothing))
+    app.include_router(routes_of(nothing, SystemClock(), dict))
     install(app, Behind(sessions, nothing, nothing, ServerOptions(), Page(Path("/nonexistent")), nothing, nothing))
     document = app.openapi()
     document["info"]["version"] = "0"

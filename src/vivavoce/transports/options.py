@@ -12,11 +12,15 @@ MAX_AUDIO_MESSAGE = 1024 * 1024
 """Largest binary message."""
 
 WEBSOCKET_PATH = "/ws/audio"
+REALTIME_PATH = "/v1/realtime"
 PROTOCOL_VERSION = 1
 """Of the WebSocket protocol; it rises when a client of the older one could no longer work."""
 
 MAX_TEXT = 5_000
 """Characters of a typed turn."""
+
+MAX_REALTIME_MESSAGE = 15 * 1024 * 1024 + 64 * 1024
+"""Largest message at the Realtime door: 15 MiB of base64 in one append, and what is around it."""
 
 MAX_CONTROL_MESSAGE = 128 * 1024
 """Largest JSON message: 5 000 characters of text escaped to six bytes each, twice, with room."""

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from vivavoce.contracts.audio import AudioChunk, AudioFormat, ReplyAudio, Stamp
 from vivavoce.contracts.errors import LimitExceeded, Overloaded
+from vivavoce.transports.limits import Bucket, Budgets, SlidingWindow
 from vivavoce.transports.options import SocketLimits
-from vivavoce.transports.ws.limits import Bucket, Budgets, SlidingWindow
-from vivavoce.transports.ws.outbox import Close, Outbox
+from vivavoce.transports.outbox import Close, Outbox
 
 steps = st.lists(st.floats(0, 5), max_size=200)
 

@@ -190,6 +190,8 @@ def _values(annotation: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(arguments)
     if origin in (types.UnionType, typing.Union):
         return st.one_of(*map(_values, arguments))
+    if origin is tuple:
+        return st.lists(_values(arguments[0]), max_size=2).map(tuple)
     assert is_dataclass(annotation), annotation
     hints = typing.get_type_hints(annotation)
     return st.builds(annotation, **{field.name: _values(hints[field.name]) for field in fields(annotation)})

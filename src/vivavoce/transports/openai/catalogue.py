@@ -9,7 +9,7 @@ from typing import TypeVar
 from vivavoce.contracts.ports import LanguageModel, SpeechToText, TextToSpeech
 from vivavoce.contracts.speech import Voice
 from vivavoce.sessions.ports import Choice, ProviderKind, SessionPorts
-from vivavoce.transports.openai.aliases import REALTIME_MODELS, SPEECH_MODELS, TRANSCRIPTION_MODELS, VOICES
+from vivavoce.transports.aliases import REALTIME_MODELS, SPEECH_MODELS, TRANSCRIPTION_MODELS, VOICES, stand_in
 from vivavoce.transports.openai.errors import Parameter
 
 T = TypeVar("T")
@@ -113,13 +113,6 @@ class Catalogue:
             names = ", ".join(choice.ports)
             raise Parameter("model", f"there is no {kind} model {model!r}; there is {names}", code="model_not_found")
         return model, choice.get(model)
-
-
-def stand_in(name: str, voices: Sequence[Voice]) -> Voice:
-    """The voice that speaks for one of OpenAI's: of the same gender where there is one, spread over those there are."""
-    same = [voice for voice in voices if voice.gender == VOICES[name]] or list(voices)
-    rank = sorted(other for other, gender in VOICES.items() if gender == VOICES[name]).index(name)
-    return same[rank % len(same)]
 
 
 def _speaks(voice: Voice, language: str) -> bool:

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from vivavoce.contracts.errors import VivavoceError
 from vivavoce.contracts.ports import Clock, LanguageModel
 from vivavoce.contracts.speech import Delta, LanguageOptions, Message, Tool, ToolCall
+from vivavoce.transports.ids import fresh
 from vivavoce.transports.openai.catalogue import Catalogue
 from vivavoce.transports.openai.errors import Parameter, body_of
-from vivavoce.transports.openai.ids import fresh
 from vivavoce.transports.openai.streaming import Made, Streamed, event
 
 MAX_MESSAGES = 1_000

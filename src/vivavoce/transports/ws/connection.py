@@ -33,13 +33,13 @@ from vivavoce.flow.tasks import Signal, TaskScope
 from vivavoce.sessions.conversation import EXPIRED, Conversation
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.direct import DirectWebSocket
+from vivavoce.transports.limits import Budgets
 from vivavoce.transports.offer import choose_language, offer_of
 from vivavoce.transports.options import SocketLimits
+from vivavoce.transports.outbox import Close, Outbox, write_out
 from vivavoce.transports.ws import messages as said
 from vivavoce.transports.ws.events import Farewell, Pong
-from vivavoce.transports.ws.limits import Budgets
 from vivavoce.transports.ws.negotiation import Agreement, agree, ready
-from vivavoce.transports.ws.outbox import Close, Outbox
 from vivavoce.transports.ws.protocol import NOWHERE, check_audio, encode, encode_error, encode_event, parse_text
 from vivavoce.transports.ws.speaker import Speaker
 
@@ -101,7 +101,7 @@ class Connection:
         self._timers.append(self._around.clock.call_later(self._around.limits.first_message, self._said_nothing))
         try:
             scope.start(self._then_over(self._read()), name="websocket reader")
-            scope.start(self._then_over(self._write()), name="websocket writer")
+            scope.start(self._then_over(write_out(self.outbox, self._send)), name="websocket writer")
             while not self._over:
                 await self._changed.wait()
         finally:
@@ -304,22 +304,3 @@ class Connection:
     async def _then_over(self, work: Coroutine[Any, Any, None]) -> None:
         await work
         self._finish()
-
-    # --- writing
-
-    async def _write(self) -> None:
-        outbox, send = self.outbox, self._send
-        try:
-            while True:
-                item = outbox.pop()
-                if item is None:
-                    await outbox.wait()
-                elif isinstance(item, tuple):
-                    await send({"type": "websocket.send", "bytes": item[1]})
-                elif isinstance(item, str):
-                    await send({"type": "websocket.send", "text": item})
-                else:
-                    await send({"type": "websocket.close", "code": item.code, "reason": item.reason[:120]})
-                    return
-        except OSError:
-            return  # the client is gone; the reader hears the same

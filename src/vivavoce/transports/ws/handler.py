@@ -14,10 +14,10 @@ from vivavoce.flow.tasks import Signal, first_within
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.direct import direct_way
 from vivavoce.transports.entrance import Entrance
-from vivavoce.transports.errors import encoded, headers_of, status_of
+from vivavoce.transports.errors import refuse
 from vivavoce.transports.guard import Guard
 from vivavoce.transports.options import WEBSOCKET_PATH, ServerOptions
-from vivavoce.transports.ws.connection import Connection, Message, Receive, Send, Surroundings
+from vivavoce.transports.ws.connection import Connection, Receive, Send, Surroundings
 
 STOPPING = "server is stopping"
 
@@ -61,7 +61,7 @@ class WebSocketDoor:
             await self._entrance.admit(scope, "converse")
         except VivavoceError as error:
             self._past["rejected"] += 1
-            await _reject(scope, send, error)
+            await refuse(scope, send, error)
             return
         await send({"type": "websocket.accept"})
         self._past["accepted"] += 1
@@ -111,21 +111,6 @@ def _add(counts: dict[str, int], connection: Connection) -> None:
     counts["bad_messages"] += connection.bad_messages
     counts["refused_messages"] += connection.budgets.refused
     counts["audio_dropped_bytes"] += connection.budgets.audio_dropped
-
-
-async def _reject(scope: Mapping[str, Any], send: Send, error: VivavoceError) -> None:
-    """Refuse before the upgrade, with a reason where the server can carry one (plain 403 elsewhere)."""
-    if "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close"})
-        return
-    headers = {"content-type": "application/json", **headers_of(error)}
-    start: Message = {
-        "type": "websocket.http.response.start",
-        "status": status_of(error),
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-    }
-    await send(start)
-    await send({"type": "websocket.http.response.body", "body": encoded(error)})
 
 
 class _Entrance:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from vivavoce.contracts.audio import AudioFormat, ReplyAudio, Stamp
 from vivavoce.contracts.errors import Overloaded
-from vivavoce.transports.ws.outbox import Outbox
+from vivavoce.transports.outbox import Outbox
 from vivavoce.transports.ws.protocol import encode_audio
 
 

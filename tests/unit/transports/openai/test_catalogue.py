@@ -14,7 +14,7 @@ from vivavoce.contracts.errors import ProviderFailed
 from vivavoce.contracts.speech import Message, ToolCall
 from vivavoce.sessions.speech_sessions import SpeechSessionOptions
 from vivavoce.testing.speaking import ScriptedLanguageModel
-from vivavoce.transports.openai.aliases import SPEECH_MODELS, TRANSCRIPTION_MODELS, VOICES
+from vivavoce.transports.aliases import SPEECH_MODELS, TRANSCRIPTION_MODELS, VOICES
 from vivavoce.transports.openai.options import OpenAIOptions
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.transports.openai.doors import Door
 from vivavoce.contracts.errors import EngineFailed, Overloaded
-from vivavoce.transports.openai.aliases import SPEECH_MODELS, VOICES
+from vivavoce.transports.aliases import SPEECH_MODELS, VOICES
 
 SENTENCE = "The ferry leaves at half past seven and comes back at noon. "
 

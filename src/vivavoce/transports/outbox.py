@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from typing import Any
 
 from vivavoce.contracts.errors import Overloaded
 from vivavoce.flow.tasks import Signal
@@ -17,8 +19,8 @@ class Close:
     reason: str
 
 
-Item = str | tuple[int, bytes] | Close
-"""A JSON message; a generation with a binary message of it; or the end."""
+Item = str | tuple[int, bytes | str] | Close
+"""A JSON message; a generation with a piece of audio of it, binary or wrapped in JSON; or the end."""
 
 
 class Outbox:
@@ -62,8 +64,8 @@ class Outbox:
             self._items.append(text)
         self._changed.notify()
 
-    def put_audio(self, generation: int, frame: bytes) -> None:
-        """Append a binary message. Raises Overloaded. Stale audio is dropped."""
+    def put_audio(self, generation: int, frame: bytes | str) -> None:
+        """Append a piece of audio. Raises Overloaded. Stale audio is dropped."""
         if self._ended:
             return
         if generation <= self._stale:
@@ -134,3 +136,20 @@ class Outbox:
 
 def _size(item: Item) -> int:
     return len(item[1]) if isinstance(item, tuple) else len(item) if isinstance(item, str) else 0
+
+
+async def write_out(outbox: Outbox, send: Callable[[MutableMapping[str, Any]], Awaitable[None]]) -> None:
+    """Send everything to an ASGI WebSocket until the end, or until the client is gone."""
+    try:
+        while True:
+            item = outbox.pop()
+            if item is None:
+                await outbox.wait()
+            elif isinstance(item, Close):
+                await send({"type": "websocket.close", "code": item.code, "reason": item.reason[:120]})
+                return
+            else:
+                frame = item if isinstance(item, str) else item[1]
+                await send({"type": "websocket.send", "text" if isinstance(frame, str) else "bytes": frame})
+    except OSError:
+        return  # the client is gone; the reader hears the same

@@ -6,6 +6,10 @@ of its kind"; a voice name means one of the installed voices, always the same on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from vivavoce.contracts.speech import Voice
+
 SPEECH_MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-4o-mini-tts-2025-12-15")
 TRANSCRIPTION_MODELS = (
     "whisper-1",
@@ -34,3 +38,10 @@ VOICES: dict[str, str] = {
     "verse": "male",
 }
 """OpenAI's voices, with the kind of voice that stands in for each."""
+
+
+def stand_in(name: str, voices: Sequence[Voice]) -> Voice:
+    """The voice that speaks for one of OpenAI's: of the same gender where there is one, spread over those there are."""
+    same = [voice for voice in voices if voice.gender == VOICES[name]] or list(voices)
+    rank = sorted(other for other, gender in VOICES.items() if gender == VOICES[name]).index(name)
+    return same[rank % len(same)]

@@ -1,0 +1,75 @@
+"""The HTTP side of the protocol: ephemeral keys. Calls (WebRTC, SIP) are answered with what they are not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from vivavoce.contracts.errors import InvalidRequest, Unavailable, VivavoceError
+from vivavoce.contracts.ports import Clock
+from vivavoce.transports.entrance import Entrance
+from vivavoce.transports.errors import answer
+from vivavoce.transports.realtime.configuration import shown
+from vivavoce.transports.realtime.wire import Json
+
+MIN_SECONDS, MAX_SECONDS, DEFAULT_SECONDS = 10, 7_200, 600
+"""An ephemeral key lives this long."""
+MAX_BODY = 256 * 1024
+"""Bytes of a session's configuration."""
+
+
+def routes_of(entrance: Entrance, clock: Clock, new_session: Callable[[Json], Json]) -> APIRouter:
+    """The routes; ``new_session`` makes a session of what a client wishes."""
+    routes = APIRouter(tags=["realtime"])
+
+    @routes.post("/v1/realtime/client_secrets")
+    async def client_secrets(request: Request) -> Response:
+        """A key for a client that must not have yours: it opens sessions as configured here until it expires."""
+        try:
+            asked = await _body(request)
+            principal = await entrance.recognise(request.scope)
+            wishes = asked.get("session")
+            wishes = wishes if isinstance(wishes, dict) else {}
+            seconds = _seconds(asked)
+            key = await entrance.access.ephemeral_key(principal, wishes, seconds)
+        except VivavoceError as error:
+            return answer(error)
+        return JSONResponse({"value": key, "expires_at": int(clock.wall()) + seconds, "session": shown(new_session(wishes))})
+
+    @routes.api_route("/v1/realtime/calls", methods=["POST"])
+    @routes.api_route("/v1/realtime/calls/{rest:path}", methods=["POST"])
+    async def calls(rest: str = "") -> Response:
+        """Not offered: speak over the WebSocket."""
+        error = Unavailable("calls over WebRTC or SIP are not offered here; use WS /v1/realtime", code="not_implemented")
+        return answer(error, 501, {"x-should-retry": "false"})
+
+    return routes
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """The request, an empty one included. Raises InvalidRequest."""
+    pieces = bytearray()
+    async for piece in request.stream():
+        pieces += piece
+        if len(pieces) > MAX_BODY:
+            raise InvalidRequest(f"a session's configuration has at most {MAX_BODY} bytes", code="too_large")
+    try:
+        found = json.loads(pieces or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest("the body is no JSON", code="invalid_json") from error
+    if not isinstance(found, dict):
+        raise InvalidRequest("the body must be a JSON object", code="invalid_json")
+    return found
+
+
+def _seconds(asked: dict[str, Any]) -> int:
+    """How long the key is wished to live, within bounds."""
+    after = asked.get("expires_after")
+    wished = after.get("seconds") if isinstance(after, dict) else None
+    if isinstance(wished, bool) or not isinstance(wished, int | float):
+        return DEFAULT_SECONDS
+    return int(min(MAX_SECONDS, max(MIN_SECONDS, wished)))
