@@ -218,8 +218,7 @@ class TurnMachine:
                 self._paused(turn)
 
     def _interrupted(self) -> None:
-        over_reply = self._ear.turn is not None and self._ear.turn.over_reply
-        (self._cut if over_reply else self._mouth.cut)("command")
+        (self._cut if self._ear.turn is not None and self._ear.turn.over_reply else self._mouth.cut)("command")
 
     def _timer_fired(self, event: m.TimerFired) -> None:
         if not self._orders.fired(event.name, event.number):
