@@ -199,6 +199,53 @@ def test_frames_within_frames_do_not_depend_on_the_cuts() -> None:
         assert in_pieces(data, [size] * (len(data) // size)) == in_pieces(data, [])
 
 
+def test_after_damage_webm_goes_on_at_the_next_cluster_however_it_is_cut() -> None:
+    """What is in between looks like blocks: where a piece of it ends must not matter."""
+    whole = made("webm")
+    at = whole.index(b"\x1f\x43\xb6\x75", len(whole) // 2)
+    data = whole[:at] + b"\0" + b"\xa3\x84\x81" * 100 + whole[at:]
+    expected = in_pieces(data, [])
+    assert expected[1]
+    assert expected[0] == decode(whole).pcm
+    for size in (1, 7, 64, 100, 333):
+        assert in_pieces(data, [size] * (len(data) // size)) == expected
+
+
+def test_a_tag_behind_the_last_frame_is_no_sound_where_a_cut_goes_through_its_name() -> None:
+    data = made("mp3")
+    frame = b"\xff\xe3\x18\xc4" + bytes(68)
+    tagged = data + b"TAG" + bytes(20) + frame + bytes(33)
+    expected = in_pieces(tagged, [])
+    assert expected == in_pieces(data, [])
+    for cut in range(1, 12):
+        assert in_pieces(tagged, [len(data), cut]) == expected
+
+
+STEADY = ["wav", "wav-f32", "opus", "webm", "webm-opus", "flac", "ogg-flac", "mkv-flac"]
+"""FFmpeg's MP3, AAC and Vorbis decoders do not make the same of the same damaged packets each time."""
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.sampled_from(STEADY),
+    st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=40)), min_size=1, max_size=4),
+    st.lists(st.integers(1, 900), max_size=30),
+)
+def test_cuts_do_not_matter_for_what_is_damaged(name: str, damages: list[tuple[float, bytes]], cuts: list[int]) -> None:
+    data = bytearray(made(name))
+    for where, damage in damages:
+        at = 12 + int(where * (len(data) - 60))  # behind what makes it this container
+        data[at : at + len(damage)] = damage
+    assert outcome(bytes(data), cuts) == outcome(bytes(data), [])
+
+
+@pytest.mark.parametrize("value", [b"\x01\0\x80\x7f", b"\x01\0\xc0\xff", b"\0\0\x80\x7f", b"\xff\xff\x7f\x7f"])
+def test_floats_that_are_no_numbers_are_sound_without_a_warning(value: bytes) -> None:
+    """Signalling and quiet NaN, infinity, the largest."""
+    data = made("wav-f32")
+    assert len(decode(data[:-400] + 100 * value).pcm) == len(decode(data).pcm)
+
+
 def test_a_huge_format_chunk_is_refused_before_it_is_here() -> None:
     decoder = Decoder()
     decoder.feed(b"RIFF\xff\xff\xff\xffWAVEfmt " + struct.pack("<I", (1 << 24) - 1) + bytes(5_000))

@@ -61,7 +61,8 @@ class Decoder:
             ...
         decoder.finish()                # after the last bytes; then read until it gives nothing
 
-    Any way of cutting the bytes gives the same samples.
+    Any way of cutting the bytes gives the same samples. Of damaged frames of MP3, AAC and Vorbis FFmpeg itself does not make
+    the same each time.
     """
 
     def __init__(self, limits: DecoderLimits | None = None) -> None:
