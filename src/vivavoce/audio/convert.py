@@ -63,5 +63,6 @@ def _floats(data: bytes, encoding: Encoding) -> npt.NDArray[np.float64]:
         return wide.view("<i4")[:, 0] / 65_536.0
     if encoding == "s32":
         return np.frombuffer(data, "<i4") / 65_536.0
-    floats = np.frombuffer(data, "<f4" if encoding == "f32" else "<f8").astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN is silence like the others, and no warning
+        floats = np.frombuffer(data, "<f4" if encoding == "f32" else "<f8").astype(np.float64)
     return np.clip(np.nan_to_num(floats, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0) * 32_768.0

@@ -31,6 +31,9 @@ PIECE = HEARING.rate * SAMPLE_WIDTH
 _MAX_PHASES = 640
 """Filters of the resampler without lag for odd rates would need memory: 11 025 Hz has 640 phases, 44 101 Hz 16 000."""
 
+_RETRY = 512
+"""Bytes, at most, that must come before the container is looked for again: each time the whole beginning is searched."""
+
 _SOURCES: dict[str, Callable[[], Source]] = {
     "wav": WavSource,
     "ogg": OggSource,
@@ -58,14 +61,15 @@ class Decoder:
             ...
         decoder.finish()                # after the last bytes; then read until it gives nothing
 
-    Any way of cutting the bytes gives the same samples.
+    Any way of cutting the bytes gives the same samples. Of damaged frames of MP3, AAC and Vorbis FFmpeg itself does not make
+    the same each time.
     """
 
     def __init__(self, limits: DecoderLimits | None = None) -> None:
         self._limits = limits or DecoderLimits()
         self._head: bytearray | None = bytearray()
         """Everything fed, until the way it is to be read is settled."""
-        self._fed = 0
+        self._fed = self._retry = 0
         self._ended = self._over = self._closed = self._heard = self._broken = False
         self._source: Source | None = None
         self._resampler: Resampler | None = None
@@ -139,7 +143,11 @@ class Decoder:
         return False
 
     def _recognise(self) -> bool:
-        found = recognise(self._head if self._head is not None else b"", whole=self._ended)
+        head = self._head if self._head is not None else bytearray()
+        if len(head) < self._retry and not self._ended:
+            return False
+        self._retry = len(head) + min(len(head) // 8, _RETRY) + 1
+        found = recognise(head, whole=self._ended)
         if found is not None:
             self._open(found)
         return found is not None

@@ -22,6 +22,8 @@ _MAX_GARBAGE = 1 << 18
 """Bytes between two frames that are passed over; a stream with more of them is none."""
 _TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 """What may follow the last frame."""
+_AHEAD = 11
+"""Bytes that tell a header or a tag."""
 _RATES = (44_100, 48_000, 32_000)
 _KILOBITS = {
     (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -89,7 +91,7 @@ class FrameSource:
         self._cut = 0
         self._left: int | None = None
         self._padding = 0
-        self._short = self._gap = False
+        self._short = self._gap = self._tagged = False
         self._flushed = False
 
     @property
@@ -97,7 +99,8 @@ class FrameSource:
         return self._short or self._gap or self._decoder.failed > 0 or bool(self._left)
 
     def feed(self, data: bytes) -> None:
-        self._feed.add(data)
+        if not self._tagged:  # else what follows the last frame
+            self._feed.add(data)
 
     def finish(self) -> None:
         self._feed.ended = True
@@ -121,6 +124,8 @@ class FrameSource:
         """The next whole frame."""
         while len(self._feed):
             length = self._length(self._feed.peek(8))
+            if not self._feed.ended and len(self._feed) < _AHEAD + (length or 0) * self._first:
+                return None  # what follows decides, not how much of it is here
             if length == 0 or (length is not None and not self._followed(length)):
                 if not self._pass_over():
                     return None
@@ -137,13 +142,14 @@ class FrameSource:
         """Whether another header, a tag or the end follows; after the first frame its own header is enough."""
         if not self._first:
             return True
-        after = self._feed.peek(11, length)
+        after = self._feed.peek(_AHEAD, length)
         return self._length(after) != 0 or not after or after.startswith(_TAGS)
 
     def _pass_over(self) -> bool:
         """Skip to the next place where a frame could begin; False at a tag behind the last frame."""
-        if self._feed.peek(11).startswith(_TAGS):
+        if self._feed.peek(_AHEAD).startswith(_TAGS):
             self._feed.skip(len(self._feed))
+            self._tagged = True
             return False
         found = self._feed.find(b"\xff", 1)
         skipped = found if found > 0 else len(self._feed)

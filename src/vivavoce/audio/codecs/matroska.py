@@ -58,7 +58,7 @@ class MatroskaSource:
         self._decoder: PacketDecoder | None = None
         self._ready: deque[Sound] = deque()
         self._end: int | None = None
-        self._broken = self._flushed = False
+        self._broken = self._lost = self._flushed = False
 
     @property
     def truncated(self) -> bool:
@@ -94,13 +94,15 @@ class MatroskaSource:
 
     def _step(self) -> bool:
         """Take one element; False if it is not here."""
+        if self._lost:
+            return self._resume()
         head = _head(self._feed.peek(12))
         if head is None or self._feed.missing:
             return False
         name, size, width = head
         if name not in _KNOWN:
-            self._broken = True
-            self._resume()
+            self._broken = self._lost = True
+            self._feed.skip(1)
             return True
         if name in _TRANSPARENT:
             self._feed.skip(width)
@@ -117,10 +119,12 @@ class MatroskaSource:
         self._feed.skip(width + size)
         return True
 
-    def _resume(self) -> None:
-        """After damage: go on at the next cluster."""
-        found = self._feed.find(_CLUSTER_MARK, 1)
-        self._feed.skip(found if found > 0 else max(1, len(self._feed) - 3))
+    def _resume(self) -> bool:
+        """After damage: go on at the next cluster; False if it is not here. What is in between is not looked at."""
+        found = self._feed.find(_CLUSTER_MARK)
+        self._feed.skip(found if found >= 0 else max(0, len(self._feed) - len(_CLUSTER_MARK) + 1))
+        self._lost = found < 0
+        return not self._lost
 
     def _wanted(self, name: int, width: int) -> bool:
         """Whether an element is of interest; blocks of other tracks are passed over without being kept."""

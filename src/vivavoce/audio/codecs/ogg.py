@@ -11,6 +11,7 @@ import zlib
 from typing import NamedTuple
 
 from vivavoce.audio.codecs.feed import Feed
+from vivavoce.contracts.errors import InvalidAudio
 
 BEGIN, END, CONTINUED = 2, 4, 1
 """Header type flags: first page of the stream, last page, begins with the rest of a packet."""
@@ -60,15 +61,24 @@ class Page(NamedTuple):
     rest: bytes
 
 
+_MAX_VAIN = 1 << 20
+"""Bytes looked through for nothing beyond those of the stream: damaged pages cost their own bytes, forged ones far more."""
+
+
 class PageReader:
     """Pages out of bytes. What is no page, or a page with a wrong checksum, is passed over; ``damaged`` remembers it."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
+        self._vain = 0
         self.damaged = False
 
     def next(self) -> Page | None:
-        """The next whole page, None while it is not here."""
+        """The next whole page, None while it is not here.
+
+        Raises InvalidAudio for far more bytes in pages with wrong checksums than there were bytes: each place that looks
+        like a header may claim the same 64 KB behind it.
+        """
         feed = self._feed
         while True:
             head = feed.peek(HEADER_SIZE)
@@ -82,10 +92,17 @@ class PageReader:
             lacing = feed.peek(head[26], HEADER_SIZE)
             size = HEADER_SIZE + head[26] + sum(lacing)
             if len(lacing) < head[26] or len(feed) < size:
-                return None
+                if not feed.ended:
+                    return None
+                self.damaged = True  # it claims more than there is; whole pages may follow
+                feed.skip(4)
+                continue
             page = feed.peek(size)
             if checksum(page[:22] + bytes(4) + page[26:]) != struct.unpack_from("<I", page, 22)[0]:
                 self.damaged = True
+                self._vain += size
+                if self._vain > _MAX_VAIN + feed.position:
+                    raise InvalidAudio(f"broken Ogg file: {self._vain} bytes in pages with wrong checksums")
                 feed.skip(4)
                 continue
             feed.skip(size)

@@ -10,6 +10,7 @@ from vivavoce.contracts.errors import InvalidAudio
 ENOUGH = 8_192
 """Bytes after which a stream without a known beginning is no audio. The longest frame (ADTS) has 8 191."""
 MAX_ID3 = 1 << 24
+MAX_TAGS = 8
 _BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"styp", b"moof")
 
 KNOWN = "WAV, MP3, Ogg (Opus, Vorbis, FLAC), WebM, FLAC, MP4/M4A, AAC, AMR or AIFF"
@@ -28,14 +29,16 @@ def recognise(head: bytes | bytearray, *, whole: bool) -> Container | None:
 
     Raises InvalidAudio for what is none.
     """
-    if head.startswith(b"ID3"):
-        return _behind_tag(head, whole=whole)
-    name = _by_magic(head) or _by_frames(head)
-    if name is not None:
-        return Container(name)
-    if not whole and len(head) < ENOUGH:
+    start = _behind_tags(head, whole=whole)
+    if start is None:
         return None
-    if not head:
+    begin = bytes(head[start : start + 2 * ENOUGH + 16])  # the last place, its frame and the head of the next
+    name = _by_magic(begin) or _by_frames(begin, whole=whole)
+    if name:
+        return Container(name, start)
+    if not whole and (name is None or len(begin) < ENOUGH):
+        return None
+    if not begin:
         raise InvalidAudio("the audio is empty: there are no bytes in it")
     raise InvalidAudio(f"this is no audio, or none of a known kind; send {KNOWN}", code="unsupported_audio")
 
@@ -57,34 +60,44 @@ def _by_magic(head: bytes | bytearray) -> str | None:
     return None
 
 
-def _by_frames(head: bytes | bytearray) -> str | None:
-    """MP3 or ADTS: a place in the beginning with a frame that another one follows, or that ends where the bytes end."""
+def _by_frames(head: bytes, *, whole: bool) -> str | None:
+    """MP3 or ADTS: a place in the beginning with a frame that another one follows, or that ends where the bytes end.
+
+    "" if there is none. None: the first place that looks like a frame cannot be judged before more bytes are here; a later
+    one may not overtake it, or the way the bytes are cut would decide.
+    """
     kinds: tuple[Kind, ...] = ("mp3", "aac")
     at = head.find(b"\xff")
     while 0 <= at < ENOUGH:
         for kind in kinds:
-            length = LENGTHS[kind](bytes(head[at : at + 8]))
-            if not length:
+            length = LENGTHS[kind](head[at : at + 8])
+            if length == 0:
                 continue
-            after = bytes(head[at + length : at + length + 8])
-            if (after and LENGTHS[kind](after)) or (at == 0 and len(head) == length):
+            follows = LENGTHS[kind](head[at + length : at + length + 8]) if length else None
+            if follows or (whole and at == 0 and len(head) == length):
                 return kind
+            if follows is None and not whole:
+                return None
         at = head.find(b"\xff", at + 1)
-    return None
+    return ""
 
 
-def _behind_tag(head: bytes | bytearray, *, whole: bool) -> Container | None:
-    """ID3v2 in front: mostly MP3, but AAC and FLAC are tagged so too."""
-    if len(head) < 10:
-        if whole:
-            raise InvalidAudio("this audio is cut short: there is nothing but the beginning of a tag")
-        return None
-    size = 10 + sum((byte & 0x7F) << 7 * (3 - n) for n, byte in enumerate(head[6:10])) + (10 if head[5] & 0x10 else 0)
-    if size > MAX_ID3:
-        raise InvalidAudio(f"the tag in front of this audio has {size} bytes; {MAX_ID3} at most")
-    if len(head) < size:
-        if whole:
-            raise InvalidAudio("this audio is cut short: it ends within the tag in front of it")
-        return None
-    found = recognise(head[size:], whole=whole)
-    return None if found is None else Container(found.name, size + found.start)
+def _behind_tags(head: bytes | bytearray, *, whole: bool) -> int | None:
+    """Where ID3v2 tags in front end, None while they are not here: mostly MP3, but AAC and FLAC are tagged so too."""
+    start = tags = 0
+    while head[start : start + 3] == b"ID3":
+        tag = head[start : start + 10]
+        if len(tag) < 10:
+            if whole:
+                raise InvalidAudio("this audio is cut short: there is nothing but the beginning of a tag")
+            return None
+        tags += 1
+        size = 10 + sum((byte & 0x7F) << 7 * (3 - n) for n, byte in enumerate(tag[6:])) + (10 if tag[5] & 0x10 else 0)
+        start += size
+        if start > MAX_ID3 or tags > MAX_TAGS:
+            raise InvalidAudio(f"the tag in front of this audio has {size} bytes; {MAX_ID3} at most, in {MAX_TAGS} tags")
+        if len(head) < start:
+            if whole:
+                raise InvalidAudio("this audio is cut short: it ends within the tag in front of it")
+            return None
+    return start

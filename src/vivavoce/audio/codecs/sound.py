@@ -88,7 +88,12 @@ class PacketDecoder:
         self.failed = 0
 
     def decode(self, packet: bytes | Packet | None) -> list[Sound]:
-        """Packet in, sound out; None for the end. Raises InvalidAudio for an absurd rate or number of channels."""
+        """Packet in, sound out; None for the end. Raises InvalidAudio for an absurd rate or number of channels.
+
+        An empty packet holds no sound. FFmpeg would take it for the end and refuse all that come after it.
+        """
+        if packet is not None and not (len(packet) if isinstance(packet, bytes) else packet.size):
+            return []
         try:
             frames = self._codec.decode(av.Packet(packet) if isinstance(packet, bytes) else packet)
         except av.error.EOFError:
@@ -117,7 +122,11 @@ def mono(frame: av.AudioFrame) -> Sound:
         raise InvalidAudio(f"{channels} channels are not supported; send 1 to {MAX_CHANNELS}")
     if not MIN_RATE <= rate <= MAX_RATE:
         raise InvalidAudio(f"a sample rate of {rate} Hz is out of range; send {MIN_RATE} to {MAX_RATE} Hz")
-    values = frame.to_ndarray()
+    try:
+        values = frame.to_ndarray()
+    except ValueError as error:
+        message = f"samples of the kind {frame.format.name} are not supported"
+        raise InvalidAudio(message, code="unsupported_audio", cause=error) from error
     if not frame.format.is_planar:
         values = values.reshape(-1, channels).T
     mixed = _scaled(values).mean(axis=0)

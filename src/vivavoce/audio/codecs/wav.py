@@ -19,6 +19,8 @@ MAX_BYTES = 100 * 1024 * 1024
 MAX_SECONDS = 4 * 3_600.0
 
 HEADER_SIZE = 44
+MAX_FORMAT = 4_096
+"""Bytes of a format chunk."""
 UNKNOWN = 0xFFFF_FFFF
 """The size of a chunk whose length is not known when it begins."""
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
@@ -121,7 +123,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 def parse_format(body: bytes, size: int) -> Layout:
     """The format chunk. Raises InvalidAudio, with the code unsupported_audio for an encoding this module does not read."""
-    if size < 16 or len(body) < 16 or size > 4_096:
+    if size < 16 or len(body) < 16 or size > MAX_FORMAT:
         raise InvalidAudio(f"broken WAV file: its format chunk says it has {size} bytes")
     kind, channels, rate, _, block, bits = struct.unpack_from("<HHIIHH", body)
     if kind == _EXTENSIBLE:

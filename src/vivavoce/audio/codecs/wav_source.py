@@ -84,8 +84,9 @@ class WavSource:
         return True
 
     def _format(self, size: int) -> bool:
-        body = self._feed.peek(size, 8)
-        if len(body) < size:
+        due = min(size, wav.MAX_FORMAT + 1)  # a larger one is refused for what it says
+        body = self._feed.peek(due, 8)
+        if len(body) < due:
             return False
         try:
             self._layout = wav.parse_format(body, size)

@@ -82,11 +82,16 @@ class WholeSource:
         try:
             container = av.open(_Reader(self._data), "r", format=self._demuxer, options=_OPTIONS, metadata_errors="ignore")
         except av.error.FFmpegError as error:
+            if self._demuxer == "ogg":  # only what has whole pages is sent here
+                message = "the sound in this ogg file is cut short in its beginning, or of no known encoding"
+                raise InvalidAudio(message, code="unsupported_audio", cause=error) from error
             raise InvalidAudio(f"this {self._demuxer} file cannot be read: {error.strerror}", cause=error) from error
         self._container = container
         if not container.streams.audio:
-            video = " has video but no sound" if container.streams.video else " has no sound in it"
-            raise InvalidAudio(f"this {self._demuxer} file{video}")
+            if container.streams.video:
+                raise InvalidAudio(f"this {self._demuxer} file has video but no sound")
+            message = f"this {self._demuxer} file has no sound in it, or none of a known encoding"
+            raise InvalidAudio(message, code="unsupported_audio")
         stream = container.streams.audio[0]
         codec = cast("AudioCodecContext | None", stream.codec_context)
         if codec is None:
@@ -106,10 +111,8 @@ class WholeSource:
         except av.error.FFmpegError:
             decoder.failed += 1  # the demuxer cannot go on; what came before stands
             packet = None
-        if packet is None:
-            self._over = True
-            return
-        self._ready.extend(decoder.decode(packet))
+        self._over = packet is None
+        self._ready.extend(decoder.decode(packet))  # the last, None, brings out what the decoder has kept
 
 
 class _Reader(io.RawIOBase):
