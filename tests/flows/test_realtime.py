@@ -552,6 +552,18 @@ async def test_wishes_are_clamped_not_refused() -> None:
         assert not stage.of("error")
 
 
+async def test_the_length_of_responses_is_limited() -> None:
+    """Of those that follow a turn, and of one that is asked for."""
+    async with RealtimeStage(llm=ScriptedLanguageModel(["one two three four five"])) as stage:
+        await stage.update(max_output_tokens=2)
+        await stage.speak(1.2, -1.5)
+        first = await stage.until("response.done")
+        assert first["response"]["output"][0]["content"][0]["transcript"] == "one two"
+        stage.say("response.create", response={"max_output_tokens": 3})
+        second = await stage.until("response.done", 2)
+        assert second["response"]["output"][0]["content"][0]["transcript"] == "one two three"
+
+
 async def test_openais_voices_are_spoken_by_those_there_are() -> None:
     async with RealtimeStage() as stage:
         await stage.update(audio={"output": {"voice": "cedar"}})

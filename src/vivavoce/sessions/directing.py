@@ -36,6 +36,10 @@ class Directing:
         """Tools the client runs: a reply that calls one ends, and ``ResponseCompleted`` says which."""
         self._driver.settings.tools = tuple(tools[:MAX_TOOLS])
 
+    def limit(self, tokens: int | None) -> None:
+        """The longest reply, in tokens of the language model."""
+        self._driver.settings.max_tokens = tokens
+
     def respond(self, request: ReplyRequest) -> None:
         """Reply to what there is, at once. A reply under way ends."""
         self._driver.tell(m.ReplyAsked(self._driver.now, request))

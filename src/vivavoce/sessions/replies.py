@@ -142,7 +142,7 @@ class Replies:
         settings = self._parts.settings
         self._tools = ReplyTools(self._parts.tools, settings.tools if request.tools is None else request.tools)
         model = self._parts.ports.llm.get(settings.llm)
-        language = LanguageOptions(settings.language, request.max_tokens)
+        language = LanguageOptions(settings.language, request.max_tokens or settings.max_tokens)
 
         def record(call: ToolCall, result: str, request: Message, answer: Message) -> None:
             self._tool_used(command.stamp, call, result, request, answer)

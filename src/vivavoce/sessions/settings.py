@@ -21,3 +21,4 @@ class Settings:
     instructions: str = ""
     spoken: bool = True
     tools: tuple[Tool, ...] = ()
+    max_tokens: int | None = None

@@ -79,6 +79,14 @@ async def test_a_key_is_good_until_it_expires() -> None:
     assert await door.access.bound_session(key) is None
 
 
+async def test_a_key_for_others_makes_no_others() -> None:
+    """Else it would never expire."""
+    async with served(locked()) as client:
+        key = (await client.post("/v1/realtime/client_secrets", json={}, headers=KEY)).json()["value"]
+        answer = await client.post("/v1/realtime/client_secrets", json={}, headers={"authorization": f"Bearer {key}"})
+        assert answer.status_code == 403
+
+
 async def test_without_the_right_to_converse_there_is_no_key() -> None:
     async with served(locked()) as client:
         for headers, status in (({}, 401), ({"authorization": "Bearer deaf"}, 403)):

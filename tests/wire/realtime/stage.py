@@ -34,6 +34,9 @@ class RecordedDirection:
     def offer(self, tools: tuple[Tool, ...]) -> None:
         self._calls.append(["offer", [tool.name for tool in tools]])
 
+    def limit(self, tokens: int | None) -> None:
+        self._calls.append(["limit", tokens])
+
     def respond(self, request: ReplyRequest) -> None:
         texts = None if request.messages is None else [[message.role, message.text] for message in request.messages]
         self._calls.append(["respond", request.instructions, texts, request.spoken, request.recorded])

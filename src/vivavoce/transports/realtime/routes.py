@@ -9,8 +9,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from vivavoce.contracts.errors import InvalidRequest, Unavailable, VivavoceError
+from vivavoce.contracts.errors import InvalidRequest, NotAllowed, Unavailable, VivavoceError
 from vivavoce.contracts.ports import Clock
+from vivavoce.transports.access import Credentials
 from vivavoce.transports.entrance import Entrance
 from vivavoce.transports.errors import answer
 from vivavoce.transports.realtime.configuration import shown
@@ -32,6 +33,8 @@ def routes_of(entrance: Entrance, clock: Clock, new_session: Callable[[Json], Js
         try:
             asked = await _body(request)
             principal = await entrance.recognise(request.scope)
+            if await entrance.access.bound_session(Credentials.of(request.scope).key) is not None:
+                raise NotAllowed("an ephemeral key makes no others; use the key it was made with", code="forbidden")
             wishes = asked.get("session")
             wishes = wishes if isinstance(wishes, dict) else {}
             seconds = _seconds(asked)

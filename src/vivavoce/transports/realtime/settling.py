@@ -26,6 +26,8 @@ def settle(conversation: Conversation, ports: SessionPorts, session: Json) -> No
     _attempt(lambda name: conversation.set_provider("stt", name), transcription.get("model"))
     voices = voices_for(offer, ports.tts.default, language or ports.languages[0])
     _attempt(conversation.set_voice, voice_for(session["audio"]["output"]["voice"], voices))
+    limit = session["max_output_tokens"]
+    conversation.direct.limit(limit if isinstance(limit, int) else None)
     conversation.direct.offer(tools_of(session["tools"], session["tool_choice"]))
 
 
