@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +22,7 @@ from vivavoce.transports.openai.incremental import Incremental, routes_of
 from vivavoce.transports.openai.options import OpenAIOptions
 from vivavoce.transports.openai.schemas import ErrorBody, ModelBody, ModelNames, Models, VoiceBody, Voices
 from vivavoce.transports.openai.speech import Speaking, SpeechRequest
-from vivavoce.transports.openai.transcriptions import Transcribing
+from vivavoce.transports.openai.transcriptions import Pay, Transcribing
 from vivavoce.transports.rates import Rates
 
 CREATED = 1_767_225_600
@@ -99,6 +100,10 @@ class OpenAIDoor:
         """Take from the budget of whoever asks. Raises LimitExceeded."""
         await self.rates.spend(name, getattr(request.state, "caller", "unknown"), amount)
 
+    def payer(self, request: Request) -> Pay:
+        """Takes seconds of recordings from the budget of whoever asks."""
+        return functools.partial(self.spend, request, "seconds")
+
     async def upload(self, request: Request) -> uploads.Upload:
         """The recording of a request, paid for. Raises Parameter, LimitExceeded."""
         upload = await uploads.read(request, self.options.max_upload)
@@ -141,12 +146,12 @@ def _transcription(door: OpenAIDoor) -> APIRouter:
     @routes.post("/v1/audio/transcriptions", response_class=Response, responses=_TEXT, openapi_extra=_RECORDING)
     async def transcriptions(request: Request) -> Response:
         """Speech to text."""
-        return await transcribing.answer(await door.upload(request))
+        return await transcribing.answer(await door.upload(request), door.payer(request))
 
     @routes.post("/v1/audio/translations", response_class=Response, responses=_TEXT, openapi_extra=_RECORDING)
     async def translations(request: Request) -> Response:
         """Speech of any language to English text, with a recogniser that translates."""
-        return await transcribing.answer(await door.upload(request), translate=True)
+        return await transcribing.answer(await door.upload(request), door.payer(request), translate=True)
 
     return routes
 

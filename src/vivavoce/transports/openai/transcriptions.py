@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,9 @@ GRANULARITIES = ("segment", "word")
 MAX_SECONDS = 4 * 3_600.0
 """Longest recording, decoded."""
 MAX_VOCABULARY = 100
+
+Pay = Callable[[int], Awaitable[None]]
+"""Takes whole seconds from the caller's budget. Raises LimitExceeded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,11 @@ class Transcribing:
         self._off_loop = off_loop
         self._language = language
 
-    async def answer(self, upload: Upload, translate: bool = False) -> Response:
-        """The answer, streamed where that is asked for. Raises Parameter, InvalidAudio, and what the ports raise."""
+    async def answer(self, upload: Upload, pay: Pay, translate: bool = False) -> Response:
+        """The answer, streamed where that is asked for; ``pay`` is asked for the seconds of the recording.
+
+        Raises Parameter, InvalidAudio, LimitExceeded, and what the ports raise.
+        """
         wanted = wanted_of(upload)
         _, stt = self._catalogue.transcription(wanted.model)
         if translate and "translate" not in stt.capabilities.tasks:
@@ -85,8 +92,9 @@ class Transcribing:
             vocabulary=wanted.vocabulary,
             task="translate" if translate else "transcribe",
         )
-        reading = stretches(pcm, stt, self._vad, options)
         seconds = len(pcm) / 32_000
+        await pay(math.ceil(seconds))
+        reading = stretches(pcm, stt, self._vad, options)
         if wanted.stream and wanted.form in ("json", "diarized_json", "text"):
             return Streamed(Made(_events(reading, options.language, seconds), "text/event-stream"), _told)
         return Streamed(Made(_whole(reading, wanted, options, seconds), _MEDIA[wanted.form]))

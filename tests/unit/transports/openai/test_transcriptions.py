@@ -15,6 +15,8 @@ from vivavoce.audio.codecs import wav
 from vivavoce.contracts.audio import HEARING
 from vivavoce.contracts.errors import EngineFailed
 from vivavoce.transports.openai.options import OpenAIOptions
+from vivavoce.transports.options import RateOptions
+from vivavoce.transports.rates import Rates
 
 pytestmark = pytest.mark.real_time  # decoding runs in threads
 
@@ -186,3 +188,14 @@ async def test_a_client_that_leaves_frees_the_recogniser() -> None:
     await visit.leave()
     assert door.stt.tally.live == 0
     door.door.close()
+
+
+async def test_seconds_and_bytes_of_recordings_have_budgets() -> None:
+    for options in (RateOptions(audio_seconds_per_minute=6), RateOptions(upload_mb_per_minute=1)):
+        door = Door(rates=Rates(options))
+        size = 1 if options.audio_seconds_per_minute else 5
+        recording = wav.write(PCM * size, HEARING)
+        async with door.client() as client:
+            body = {"files": {"file": recording}, "data": {"model": "ears"}}
+            answers = [await client.post("/v1/audio/transcriptions", **body) for _ in range(2)]  # type: ignore[arg-type]
+        assert [answer.status_code for answer in answers] == [200, 429]
