@@ -21,6 +21,7 @@ need nodejs node
 need npm npm
 need ffmpeg ffmpeg
 need opus-tools opusinfo
+need sox sox
 if ! ldconfig -p 2>/dev/null | grep -q 'libflite\.so\.1' && ! /sbin/ldconfig -p 2>/dev/null | grep -q 'libflite\.so\.1'; then
     missing+=(libflite1)
 fi

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -84,6 +85,7 @@ def pip_is_here() -> bool:
 
 @pytest.mark.parametrize("client", ["uv", "pip"])
 def test_pull_with_a_real_client(client: str, wheels: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")  # uv is a development tool
     if client == "uv":
         require(shutil.which("uv"), "uv is not installed")
     else:
