@@ -219,7 +219,8 @@ export class RealtimeVoiceClient {
 
   /** A typed turn. Where the connection is away it waits. Throws VoiceError `invalid_text` or `queue_full`. */
   sendText(text: string): void {
-    const { length } = text.trim();
+    // Characters, not halves of them.
+    const { length } = [...text.trim()];
     if (length < 1 || length > MOST_TEXT) {
       throw new VoiceError("invalid_text", `a text has 1 to ${MOST_TEXT} characters, this one has ${length}`);
     }

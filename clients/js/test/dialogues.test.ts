@@ -160,9 +160,13 @@ class Replay {
       this.unasked = json?.type === "resume";
       return;
     }
-    const expected = json["token"] === "TOKEN" ? { ...json, token: this.token } : json;
-    const sent = this.take((command) => command.do === "send" && agrees(expected, command.message));
+    const sent = this.take((command) => command.do === "send" && agrees(this.own(json), command.message));
     assert(sent, `${JSON.stringify(json)} was not sent`);
+  }
+
+  /** `TOKEN` stands for the one given last. */
+  private own(json: NonNullable<Line["json"]>): object {
+    return json["token"] === "TOKEN" ? { ...json, token: this.token } : json;
   }
 
   private speaks(pcm: Int16Array, line: Line): void {
@@ -188,7 +192,7 @@ class Replay {
       case "hello":
       case "resume":
         // Said by itself, and once: what a dialogue tries besides is not this client's way.
-        return this.commands.some((command) => command.do === "send" && agrees({ ...json, token: json["token"] && this.token }, command.message));
+        return this.commands.some((command) => command.do === "send" && agrees(this.own(json), command.message));
       case "ping":
         if (json["id"] !== undefined || json["extra"] !== undefined) return false;
         session.timer("ping");

@@ -101,12 +101,12 @@ export class SocketLine implements Line {
 
   private attach(socket: SocketLike): void {
     this.socket = socket;
-    if (this.over) return socket.close();
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.unless(() => this.events.opened());
     socket.onmessage = ({ data }: { data: unknown }) => this.unless(() => this.receive(data));
     socket.onerror = (event: unknown) => this.unless(() => this.events.failed(event));
     socket.onclose = ({ code }: { code: number }) => this.lost(code);
+    if (this.over) socket.close();
   }
 
   private receive(data: unknown): void {
