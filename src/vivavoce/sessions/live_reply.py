@@ -62,7 +62,7 @@ class LiveReply:
         self._clock = clock
         self._options = options
         self._unsaid: list[str] = []
-        self._began = self._sounded = self._sent = self._released = False
+        self._began = self._sounded = self._sent = self._released = self._held = False
         self._making: Speaking | Writing | None = None
         self.times = times
         self._volume = 1.0
@@ -90,6 +90,8 @@ class LiveReply:
             report = None if self._options.acknowledged else self._estimated
             self.playback = Playback(self.stamp, self._making, self._sink, self._clock, self._options.reply, report)
             self.playback.volume = self._volume
+            if self._held:
+                self.playback.hold()
         if self._unsaid:
             self._owner.reply_wrote(self.stamp, "".join(self._unsaid))
             self._unsaid.clear()
@@ -107,6 +109,20 @@ class LiveReply:
             self._making.cancel()
         if self.playback is not None:
             self.playback.cut()
+
+    def hold(self) -> None:
+        """The client is away: the reply is made, but not sent."""
+        self._held = True
+        if self.playback is not None:
+            self.playback.hold()
+
+    def go_on(self, samples: int) -> None:
+        """The client is back and holds so many samples of this."""
+        self._held = False
+        if self.playback is not None:
+            self.playback.go_on(samples)
+        if self._released:
+            self._pump()
 
     def _estimated(self, samples: int) -> None:
         self._owner.reply_played(self.stamp.generation, samples)

@@ -82,6 +82,7 @@ class Replies:
         self._past: deque[LiveReply] = deque(maxlen=REMEMBERED)
         self._request = ReplyRequest()
         self._tools = ReplyTools(parts.tools, ())
+        self._away = False
         self.times = WaterfallTimes()
 
     @property
@@ -97,6 +98,18 @@ class Replies:
         """The volume holds for the reply that is being heard, too."""
         if self._reply is not None:
             self._reply.set_volume(self._parts.settings.volume)
+
+    def hold(self) -> None:
+        """The client is away: no reply is sent, neither this one nor another, until it is back."""
+        self._away = True
+        if self._reply is not None:
+            self._reply.hold()
+
+    def go_on(self, generation: int | None, samples: int) -> None:
+        """The client is back and holds ``samples`` of ``generation``."""
+        self._away = False
+        if self._reply is not None:
+            self._reply.go_on(samples if self._reply.stamp.generation == generation else 0)
 
     def played(self, generation: int, samples: int) -> None:
         """The client says how much it has played."""
@@ -168,6 +181,8 @@ class Replies:
         times.prepare()
         reply = LiveReply(self, stamp, self._parts.sink, self._parts.clock, self._parts.options, times)
         reply.set_volume(self._parts.settings.volume)
+        if self._away:
+            reply.hold()
         self._reply = reply
         return reply
 
