@@ -120,8 +120,8 @@ tells what is in force. WebSocket pings go out every 30 s; a client that leaves 
 | 1001 | the server is stopping: replies in progress were finished or their time was up |
 | 1008 | no message came within {first:g} s |
 | 1011 | the server failed; its log says why |
-| 4001 | the session goes on over another connection, which resumed it |
 | 1013 | full, or the client does not read: the `error` before it says which and when to come back |
+| 4001 | the session goes on over another connection, which resumed it |
 
 """
 
@@ -170,6 +170,7 @@ def _rows(definition: dict[str, Any], definitions: dict[str, Any], prefix: str) 
             note = f"{note} Default: `{json.dumps(field['default'])}`.".strip()
         optional = "" if name in required else ", optional"
         rows.append(f"| `{prefix}{name}` | {_kind(field)}{optional} | {note} |\n")
+        field = next((choice for choice in field.get("anyOf", ()) if "$ref" in choice), field)
         if "$ref" in field:
             nested = definitions[field["$ref"].rpartition("/")[2]]
             rows += _rows(nested, definitions, f"{prefix}{name}.")
