@@ -15,6 +15,7 @@ from vivavoce.contracts.events import SessionEvent
 from vivavoce.contracts.ports import AudioSink, EventListener
 from vivavoce.contracts.speech import Capabilities, Voice
 from vivavoce.flow.clock import SystemClock
+from vivavoce.sessions.absence import Absence
 from vivavoce.sessions.conversation import AudioStatistics, Conversation
 from vivavoce.sessions.options import ConversationOptions, Mode, SessionOptions
 from vivavoce.sessions.ports import Choice, ProviderKind, SessionPorts
@@ -42,11 +43,25 @@ def ports() -> SessionPorts:
     return SessionPorts(vad=NamedPort("vad"), languages=("en", "es"), **kinds)  # type: ignore[arg-type]
 
 
+class ScriptedAbsence(Absence):
+    """Writes down when the client is away and back."""
+
+    def __init__(self, called: Callable[..., None]) -> None:
+        self._called = called
+
+    def begin(self) -> None:
+        self._called("detach")
+
+    def end(self, generation: int | None, samples: int) -> None:
+        self._called("attach", generation, samples)
+
+
 class ScriptedConversation(Conversation):
     """Writes down what it is told; ``react`` is called with each call and may emit events or audio."""
 
     def __init__(self, options: ConversationOptions, sink: AudioSink, listener: EventListener, session: str) -> None:
         self.session = session
+        self.absence = ScriptedAbsence(self._called)
         self.options = options
         self.sink = sink
         self.emit: Callable[[SessionEvent], None] = listener
@@ -71,12 +86,6 @@ class ScriptedConversation(Conversation):
 
     def hear(self, pcm: bytes) -> None:
         self._called("hear", len(pcm))
-
-    def detach(self) -> None:
-        self._called("detach")
-
-    def attach(self, generation: int | None, samples: int) -> None:
-        self._called("attach", generation, samples)
 
     def commit(self) -> None:
         self._called("commit")

@@ -50,7 +50,7 @@ class Conversation:
         self._expiry: Callable[[], None] = lambda: None
         self._driver = TurnDriver(session, ports, options, sink, listener, clock)
         self.direct = Directing(self._driver)
-        self._absence = Absence(self._driver, clock)
+        self.absence = Absence(self._driver, clock)
 
     async def start(self) -> None:
         """Open voice activity detection; greet if configured. Raises UnknownName, Unavailable, Overloaded."""
@@ -66,7 +66,7 @@ class Conversation:
     async def close(self) -> None:
         """End everything this session owns. Idempotent."""
         self._expiry()
-        self._absence.close()
+        self.absence.close()
         await self._driver.close()
 
     def _expire(self) -> None:
@@ -77,19 +77,11 @@ class Conversation:
         """Take microphone audio (HEARING PCM, any even length)."""
         if not pcm or len(pcm) % SAMPLE_WIDTH:
             raise InvalidAudio(f"audio of {len(pcm)} bytes: send a positive even number of bytes, 16 bits a sample")
-        (self._absence if self._absence.returning else self._driver.listening).hear(pcm)
-
-    def detach(self) -> None:
-        """The client is away for a while: nothing is said to nobody, time stands still, what was asked for goes on."""
-        self._absence.begin()
-
-    def attach(self, generation: int | None, samples: int) -> None:
-        """The client is back, and holds or has heard ``samples`` samples of the reply ``generation``."""
-        self._absence.end(generation, samples)
+        (self.absence if self.absence.returning else self._driver.listening).hear(pcm)
 
     def commit(self) -> None:
         """The user's turn is over, now."""
-        self._absence.flush()
+        self.absence.flush()
         self._driver.listening.end_voice()
         self._driver.tell(m.CommitAsked(self._driver.now))
 
@@ -146,7 +138,7 @@ class Conversation:
 
     def reset(self) -> None:
         """Forget the conversation: cut the reply, discard the turn, clear history."""
-        self._absence.flush()
+        self.absence.flush()
         self._driver.listening.end_voice()
         self._driver.tell(m.ResetAsked(self._driver.now))
         self._driver.history.clear()

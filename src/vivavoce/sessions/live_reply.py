@@ -68,16 +68,14 @@ class LiveReply:
         self._volume = 1.0
 
     def start(
-        self, scope: TaskScope, text: AsyncIterator[str], voices: Sequence[TextToSpeech], synthesis: SynthesisOptions
+        self, scope: TaskScope, text: AsyncIterator[str], voices: Sequence[TextToSpeech], synthesis: SynthesisOptions | None
     ) -> None:
-        """Begin writing and speaking, unheard."""
-        patience = self._options.watchdogs.first_audio
-        self._making = Speaking(voices, synthesis, self._options.reply, patience, self._clock, self)
-        self._making.start(scope, text, f"reply {self.stamp.generation}")
-
-    def start_writing(self, scope: TaskScope, text: AsyncIterator[str]) -> None:
-        """Begin writing what is not to be spoken."""
-        self._making = Writing(self._options.reply.max_characters, self)
+        """Begin writing and speaking, unheard; without ``synthesis`` it is only written."""
+        if synthesis is None:
+            self._making = Writing(self._options.reply.max_characters, self)
+        else:
+            patience = self._options.watchdogs.first_audio
+            self._making = Speaking(voices, synthesis, self._options.reply, patience, self._clock, self)
         self._making.start(scope, text, f"reply {self.stamp.generation}")
 
     def release(self) -> None:
@@ -110,18 +108,13 @@ class LiveReply:
         if self.playback is not None:
             self.playback.cut()
 
-    def hold(self) -> None:
-        """The client is away: the reply is made, but not sent."""
-        self._held = True
-        if self.playback is not None:
+    def set_away(self, away: bool, samples: int = 0) -> None:
+        """While the client is away the reply is made, but not sent. When it is back it holds ``samples`` of this."""
+        self._held = away
+        if self.playback is not None and away:
             self.playback.hold()
-
-    def go_on(self, samples: int) -> None:
-        """The client is back and holds so many samples of this."""
-        self._held = False
-        if self.playback is not None:
+        elif self.playback is not None:
             self.playback.go_on(samples)
-        if self._released:
             self._pump()
 
     def _estimated(self, samples: int) -> None:

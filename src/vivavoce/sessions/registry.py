@@ -84,7 +84,7 @@ class Sessions:
         """The client is away. The session counts as before, but the one that is away longest gives way to a new session,
         and to others that are away where there are more than ``at_most``: ``give_way`` is called, and is to close it.
         """
-        conversation.detach()
+        conversation.absence.begin()
         self._detached[conversation.session] = give_way
         if len(self._detached) > at_most:
             self._give_way()
@@ -92,7 +92,7 @@ class Sessions:
     def attach(self, conversation: Conversation, generation: int | None, samples: int) -> None:
         """The client is back, and holds ``samples`` of the reply ``generation``."""
         self._detached.pop(conversation.session, None)
-        conversation.attach(generation, samples)
+        conversation.absence.end(generation, samples)
 
     def _give_way(self) -> bool:
         oldest = next(iter(self._detached), None)

@@ -72,6 +72,11 @@ class ResumeOptions:
     resume_audio_bytes: int = field(default=512 * 1024, metadata={"min": 16_384})
     """Bytes of reply audio kept to be sent again; what was acknowledged as played is not kept."""
 
+    @property
+    def on(self) -> bool:
+        """Whether sessions wait at all."""
+        return self.resume_window > 0
+
 
 @dataclass(frozen=True, slots=True)
 class RateOptions:

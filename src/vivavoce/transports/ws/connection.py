@@ -6,7 +6,6 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any
 
-from vivavoce.contracts.audio import Stamp
 from vivavoce.contracts.errors import (
     InternalError,
     InvalidRequest,
@@ -17,24 +16,25 @@ from vivavoce.contracts.errors import (
 )
 from vivavoce.flow.tasks import Signal, TaskScope
 from vivavoce.sessions.conversation import Conversation
+from vivavoce.sessions.ports import SessionPorts
 from vivavoce.transports.direct import DirectWebSocket
 from vivavoce.transports.limits import Budgets
 from vivavoce.transports.offer import choose_language, offer_of
-from vivavoce.transports.outbox import Close, Outbox, write_out
+from vivavoce.transports.outbox import Close, write_out
 from vivavoce.transports.ws import messages as said
 from vivavoce.transports.ws.events import Farewell, Pong
 from vivavoce.transports.ws.link import Link, Surroundings
 from vivavoce.transports.ws.negotiation import agree
+from vivavoce.transports.ws.post import TRY_LATER, Post
 from vivavoce.transports.ws.protocol import NOWHERE, check_audio, encode, encode_error, parse_text
 from vivavoce.transports.ws.replay import Replay
-from vivavoce.transports.ws.speaker import Way
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 TRANSPORT = "websocket"
-NORMAL, GOING_AWAY, POLICY, INTERNAL, TRY_LATER = 1000, 1001, 1008, 1011, 1013
+NORMAL, GOING_AWAY, POLICY, INTERNAL = 1000, 1001, 1008, 1011
 REPLACED = 4001
 """Close code of a connection whose session goes on over another."""
 
@@ -62,15 +62,12 @@ class Connection:
         self._send = send
         self._owner = owner
         self._direct = direct
-        self.outbox = Outbox(around.limits.outbox_messages, around.limits.outbox_bytes)
-        self.way = Way(self.outbox, self._write_now, self._slow)
+        self.post = Post(around.limits, around.resume, self._write_now, self._then_finish)
         self.budgets = Budgets(around.limits)
         self.bad_messages = 0
-        self.stuck = False
-        self._replay = Replay(around.resume)
         self._link: Link | None = None
         self._leaving: str | None = None
-        self._final = around.resume.resume_window <= 0
+        self._final = False
         self._over = self._replaced = False
         self._changed = Signal()
         self._timers: list[Callable[[], None]] = []
@@ -85,10 +82,10 @@ class Connection:
         kept = False
         try:
             scope.start(self._then_over(self._read()), name="websocket reader")
-            scope.start(self._then_over(write_out(self.outbox, self._send)), name="websocket writer")
+            scope.start(self._then_over(write_out(self.post.outbox, self._send)), name="websocket writer")
             while not self._over:
                 await self._changed.wait()
-            kept = not self._final and not self._around.sessions.draining
+            kept = not (self._final or self.post.ended or self._around.sessions.draining) and self._around.resume.on
         finally:
             for cancel in self._timers:
                 cancel()
@@ -103,24 +100,17 @@ class Connection:
 
     # --- for the session (see Line)
 
-    def put(self, text: str, *, hurry: bool = False) -> None:
-        """Send a numbered message."""
-        try:
-            self.outbox.put(text, hurry=hurry)
-        except Overloaded as stuck:
-            self._slow(stuck)
-
     def go_on_with(self, link: Link, items: list[str | tuple[int, bytes]]) -> None:
         """Carry this session from now on, beginning with what the client missed."""
-        self.outbox.begin_with(items)
+        self.post.outbox.begin_with(items)
         self._carry(link)
 
     def replaced(self) -> None:
         """Another connection carries the session from now on."""
         self._stop_listening()
         self._link, self._replaced = None, True
-        self._replay = Replay(self._around.resume)
-        self._end(Close(REPLACED, "the session goes on over another connection"))
+        self.post.replay = Replay(self._around.resume)
+        self.post.end(Close(REPLACED, "the session goes on over another connection"))
 
     def calmed(self) -> None:
         """The reply in progress is over."""
@@ -131,7 +121,7 @@ class Connection:
         """Say goodbye: ``now``, or when the reply in progress is over."""
         self._leaving = reason
         if now or self._link is None or not self._link.busy:
-            self._end(Close(GOING_AWAY, reason), encode(Farewell(reason=reason)))
+            self.post.end(Close(GOING_AWAY, reason), encode(Farewell(reason=reason)))
 
     # --- reading
 
@@ -164,10 +154,7 @@ class Connection:
         now = self._around.clock.now()
         try:
             check_audio(pcm)
-            if self.budgets.audio(now, len(pcm)):
-                link.hear(pcm)
-            else:
-                link.hear(pcm, dropped=True)
+            link.hear(pcm, dropped=not self.budgets.audio(now, len(pcm)))
         except InvalidRequest as error:
             self._bad(error, now)
         except VivavoceError as error:
@@ -193,10 +180,10 @@ class Connection:
 
     async def _obey(self, message: said.ClientMessage) -> None:
         if isinstance(message, said.Ping):
-            self._tell(encode(Pong(id=message.id)))
+            self.post.tell(encode(Pong(id=message.id)))
         elif isinstance(message, said.Goodbye):
             reason = "the client said goodbye"
-            self._end(Close(NORMAL, reason), encode(Farewell(reason=reason)))
+            self.post.end(Close(NORMAL, reason), encode(Farewell(reason=reason)))
         elif isinstance(message, said.Hello | said.Resume):
             if self._link is not None:
                 raise ProtocolViolation(f"the session is open: `{message.type}` can only be the first message")
@@ -205,15 +192,7 @@ class Connection:
             if self._link is None:
                 await self._open(said.Hello())
             if self._link is not None:
-                self._perform(self._link, message)
-
-    def _perform(self, link: Link, message: said.ClientMessage) -> None:
-        if isinstance(message, said.Played):
-            link.played(message.generation, message.samples)
-        elif isinstance(message, said.SetLanguage):
-            link.conversation.set_language(choose_language(offer_of(self._around.sessions.ports), message.language))
-        else:
-            _ACTIONS[type(message)](link.conversation, message)
+                _perform(self._link, message, self._around.sessions.ports)
 
     # --- opening
 
@@ -233,18 +212,18 @@ class Connection:
         """Open the session. Raises UnknownName; any other failure ends the connection."""
         sessions = self._around.sessions
         agreement = agree(hello, sessions.options.conversation, sessions.ports)
-        link = Link(agreement, self._owner, self, self._replay, self._around.observer)
-        self.outbox.hold()  # what the session tells while it starts belongs behind `ready`
+        link = Link(agreement, self._owner, self, self._around.observer)
+        self.post.outbox.hold()  # what the session tells while it starts belongs behind `ready`
         try:
             conversation = await sessions.open(TRANSPORT, agreement.options, link.speaker, link.told)
         except VivavoceError as error:
-            self.outbox.release()
+            self.post.outbox.release()
             if isinstance(error, InvalidRequest):
                 raise
-            self._end(Close(TRY_LATER if error.retryable else INTERNAL, error.code), encode_error(error, NOWHERE))
+            self.post.end(Close(TRY_LATER if error.retryable else INTERNAL, error.code), encode_error(error))
             return
         link.begin(conversation, self._around.limits, self._around.resume)
-        self.outbox.release()
+        self.post.outbox.release()
         self._around.links.add(link)
         self._carry(link)
         for kind in agreement.wished:
@@ -255,7 +234,7 @@ class Connection:
         links = self._around.links
         if self._around.sessions.draining:
             error = Overloaded("the server is stopping; connect again in a few seconds", code="draining", retry_after=5)
-            self._end(Close(TRY_LATER, error.code), encode_error(error, NOWHERE))
+            self.post.end(Close(TRY_LATER, error.code), encode_error(error))
             return
         try:
             link = links.find(wish.session, wish.token, self._owner)
@@ -266,7 +245,7 @@ class Connection:
         links.counts["resumed"] += 1
 
     def _carry(self, link: Link) -> None:
-        self._link, self._replay = link, link.replay
+        self._link, self.post.replay = link, link.replay
         self.budgets.set_rate(link.agreement.input_rate)
         if self._direct is not None:
             self._direct.listener = self._hear_directly
@@ -291,32 +270,19 @@ class Connection:
             self._complain(limit)
 
     def _complain(self, error: VivavoceError) -> None:
-        self._tell(encode_error(error, self._stamp))
-
-    @property
-    def _stamp(self) -> Stamp:
-        return NOWHERE if self._link is None else self._link.stamp
-
-    def _tell(self, text: str) -> None:
-        self.put(self._replay.number(text))
-
-    def _slow(self, error: Overloaded) -> None:
-        self.stuck = True
-        self._end(Close(TRY_LATER, "the client does not read"), encode_error(error, self._stamp))
+        self.post.complain(error, NOWHERE if self._link is None else self._link.stamp)
 
     def _said_nothing(self) -> None:
         if self._link is None:
             reason = f"no message within {self._around.limits.first_message:g} s"
-            self._end(Close(POLICY, reason), encode(Farewell(reason=reason)))
+            self.post.end(Close(POLICY, reason), encode(Farewell(reason=reason)))
 
     def _crashed(self, error: Exception) -> None:
         _logger.error("a connection failed", exc_info=error)
         bug = InternalError("something broke on the server; the log says what", cause=error)
-        self._end(Close(INTERNAL, bug.code), encode_error(bug, self._stamp))
+        self.post.end(Close(INTERNAL, bug.code), encode_error(bug))
 
-    def _end(self, close: Close, *last: str) -> None:
-        self._final = True
-        self.outbox.end(close, *map(self._replay.number, last))
+    def _then_finish(self) -> None:
         self._timers.append(self._around.clock.call_later(self._around.limits.close_wait, self._finish))
 
     def _finish(self) -> None:
@@ -326,3 +292,12 @@ class Connection:
     async def _then_over(self, work: Coroutine[Any, Any, None]) -> None:
         await work
         self._finish()
+
+
+def _perform(link: Link, message: said.ClientMessage, ports: SessionPorts) -> None:
+    if isinstance(message, said.Played):
+        link.played(message.generation, message.samples)
+    elif isinstance(message, said.SetLanguage):
+        link.conversation.set_language(choose_language(offer_of(ports), message.language))
+    else:
+        _ACTIONS[type(message)](link.conversation, message)

@@ -95,13 +95,14 @@ A session outlives its connection. Lost without `goodbye` (any close code but 10
 the reply stands still, nothing is spoken to nobody, and time stands still, so that a word cut off in the middle goes on
 where it was cut. See [session resumption](../concepts/resumption.md).
 
-1. Every JSON message has a `seq`: 1, 2, 3 and so on in its session. Remember the last one, and how many samples of the newest
-   reply came without a gap from its start (what was played is part of them).
+1. Every JSON message has a `seq`: 1, 2, 3 and so on in its session. Remember the last one, and how many samples of the
+   newest reply came without a gap from its start (what was played is part of them).
 2. Connect again, and send `resume` as the first message, in place of `hello`, with the `token` of `ready` (or of the last
    `session_resumed`: a token is good for once).
-3. `session_resumed` is the answer; its `seq` repeats yours. Behind it come the `replayed` messages you missed, with the `seq`
-   they had, then the audio you missed, then what is new.
-4. Send the microphone's samples from `input_samples` on, as many as you kept; {burst:g} s are taken at once. What is older is lost.
+3. `session_resumed` is the answer; its `seq` repeats yours. Behind it come the `replayed` messages you missed, with the
+   `seq` they had, then the audio you missed, then what is new.
+4. Send the microphone's samples from `input_samples` on, as many as you kept; {burst:g} s are taken at once. What is older
+   is lost.
 5. `error` with `session_not_found`: its time was up, there never was one, the token is not its last one, or it belongs to
    somebody else. `resume_gap`: what you missed is not kept any more. Then send `hello`, on the same connection if you like.
 

@@ -120,8 +120,8 @@ class WebSocketDoor:
         now |= self._links.counts
         now["detached"] = len(self._waiting)
         now["connections"] = len(self._open)
-        now["outbox_messages_max"] = max((len(connection.outbox) for connection in self._open), default=0)
-        now["outbox_bytes_max"] = max((connection.outbox.size for connection in self._open), default=0)
+        now["outbox_messages_max"] = max((len(connection.post.outbox) for connection in self._open), default=0)
+        now["outbox_bytes_max"] = max((connection.post.outbox.size for connection in self._open), default=0)
         return now
 
     def _check_room(self) -> None:
@@ -137,7 +137,7 @@ class WebSocketDoor:
 
 
 def _add(counts: dict[str, int], connection: Connection) -> None:
-    counts["slow_clients"] += connection.stuck
+    counts["slow_clients"] += connection.post.stuck
     counts["bad_messages"] += connection.bad_messages
     counts["refused_messages"] += connection.budgets.refused
     counts["audio_dropped_bytes"] += connection.budgets.audio_dropped

@@ -29,9 +29,9 @@ from vivavoce.transports.options import ResumeOptions, SocketLimits
 from vivavoce.transports.ws.events import Resumption, SessionResumed
 from vivavoce.transports.ws.messages import Resume
 from vivavoce.transports.ws.negotiation import Agreement, ready
+from vivavoce.transports.ws.post import Post
 from vivavoce.transports.ws.protocol import NOWHERE, encode, encode_event
-from vivavoce.transports.ws.replay import Replay
-from vivavoce.transports.ws.speaker import Speaker, Way
+from vivavoce.transports.ws.speaker import Speaker
 
 End = Literal["expired", "displaced", "ended"]
 """Why a session that waited for its client is over: its time was up, another needed its place, or it ended by itself."""
@@ -42,10 +42,7 @@ _HURRY = (ReplyPaused, ReplyResumed, ReplyInterrupted)
 class Line(Protocol):
     """A connection, as its session sees it."""
 
-    way: Way
-
-    def put(self, text: str, *, hurry: bool = False) -> None:
-        """Send a numbered message."""
+    post: Post
 
     def go_on_with(self, link: Link, items: list[str | tuple[int, bytes]]) -> None:
         """Carry this session from now on, beginning with what the client missed."""
@@ -63,12 +60,12 @@ class Line(Protocol):
 class Link:
     """Tells the client what happens, over the line there is; counts and keeps it for a client that comes back."""
 
-    def __init__(self, agreement: Agreement, owner: str, line: Line, replay: Replay, observer: EventListener | None) -> None:
+    def __init__(self, agreement: Agreement, owner: str, line: Line, observer: EventListener | None) -> None:
         self.agreement = agreement
         self.owner = owner
         self.line: Line | None = line
-        self.replay = replay
-        self.speaker = Speaker(agreement.output, replay, line.way)
+        self.replay = line.post.replay
+        self.speaker = Speaker(agreement.output, self.replay, line.post.way)
         self.stamp = NOWHERE
         self.busy = False
         self.input_samples = 0
@@ -91,11 +88,11 @@ class Link:
 
     def begin(self, conversation: Conversation, limits: SocketLimits, resume: ResumeOptions) -> None:
         """The session is open: send its ``ready``, and what it told while it started."""
-        resumption = self._new_token(resume) if resume.resume_window > 0 else None
+        resumption = self._new_token(resume) if resume.on else None
         first = self.replay.number(encode(ready(conversation.session, self.agreement, limits, resumption)))
         self._conversation = conversation
         if self.line is not None:
-            self.line.put(first, hurry=True)
+            self.line.post.put(first, hurry=True)
         for event in self._early:
             self.told(event)
         self._early.clear()
@@ -110,7 +107,7 @@ class Link:
             self.speaker.clear(event.stamp)
         text = self.replay.number(encode_event(event, self.stamp))
         if self.line is not None:
-            self.line.put(text, hurry=isinstance(event, _HURRY))
+            self.line.post.put(text, hurry=isinstance(event, _HURRY))
         self._follow(event)
         if self._observer is not None:
             self._observer(event)
@@ -160,7 +157,7 @@ class Link:
         if before is not None:
             self.lose(before)
             before.replaced()
-            self.conversation.detach()
+            self.conversation.absence.begin()
         resumed = SessionResumed(
             seq=wish.seq,
             session=self.conversation.session,
@@ -170,8 +167,8 @@ class Link:
         )
         self.line = line
         line.go_on_with(self, [encode(resumed), *missed.messages, *missed.audio])
-        self.speaker.way = line.way
-        line.way.drop(self.replay.stale)
+        self.speaker.way = line.post.way
+        line.post.way.drop(self.replay.stale)
         sessions.attach(self.conversation, wish.generation, wish.samples)
         self._changed.notify()
 

@@ -31,7 +31,7 @@ class Replay:
     """
 
     def __init__(self, options: ResumeOptions) -> None:
-        self._keeps = options.resume_window > 0
+        self._keeps = options.on
         self._max_items = options.resume_messages
         self._max_message_bytes = options.resume_message_bytes
         self._max_audio_bytes = options.resume_audio_bytes
@@ -39,7 +39,7 @@ class Replay:
         self._message_bytes = 0
         self._audio: deque[tuple[Position, int, bytes]] = deque()  # position of its start, sample of its end, frame
         self._audio_bytes = 0
-        self._sent = self._lost = NOTHING
+        self._sent = self._lost = self._heard = NOTHING
         self.stale = 0
         """Generations up to this one are over."""
         self.seq = 0
@@ -75,7 +75,9 @@ class Replay:
 
     def played(self, generation: int, samples: int) -> None:
         """The client has it, and older replies are over for it."""
-        while self._audio and (self._audio[0][0][0], self._audio[0][1]) <= (generation, samples):
+        position = min((generation, samples), self._sent)
+        self._heard = max(self._heard, position)
+        while self._audio and (self._audio[0][0][0], self._audio[0][1]) <= position:
             self._drop()
 
     def over(self, generation: int) -> None:
@@ -97,6 +99,8 @@ class Replay:
     def _audio_behind(self, position: Position) -> list[tuple[int, bytes]]:
         if position[0] > self.stale and position > max(self._sent, (self._sent[0], 0)):
             raise _gap(f"no audio was sent up to sample {position[1]} of reply {position[0]}")
+        if position[0] == self._heard[0] > self.stale and position < self._heard:
+            raise _gap(f"reply {position[0]} was played up to sample {self._heard[1]}; what comes before is not kept")
         if self._lost > position and (position != NOTHING or any(start[0] == self._lost[0] for start, _, _ in self._audio)):
             raise _gap(f"the audio of reply {self._lost[0]} up to sample {self._lost[1]} is not kept any more")
         found: list[tuple[int, bytes]] = []
