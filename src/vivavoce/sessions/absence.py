@@ -34,7 +34,7 @@ class Absence:
         self._clock = clock
         self._waiting: deque[bytes] = deque()
         self._size = 0
-        self._still = False
+        self._still = self._handing_on = False
         self._stop_patience: Callable[[], None] = _nothing
         self._stop_watch: Callable[[], None] = _nothing
         self._catching_up_until = 0.0
@@ -72,8 +72,10 @@ class Absence:
 
     def flush(self) -> None:
         """Hand on all that waits: the client said that it is over, or went away again."""
+        self._handing_on = True
         while self._waiting:
             self._next()
+        self._handing_on = False
 
     def close(self) -> None:
         """No timer is left. Idempotent."""
@@ -87,13 +89,15 @@ class Absence:
             self._driver.go_on()
 
     def _judged(self) -> None:
-        if self._waiting:
+        if self._waiting and not self._handing_on:
             self._hand_on()
 
     def _hand_on(self) -> None:
         listening = self._driver.listening
+        self._handing_on = True  # some detectors judge while they are handed audio
         while self._waiting and listening.microphone.position - listening.judged <= AHEAD:
             self._next()
+        self._handing_on = False
         self._stop_watch()
         if self._waiting:
             self._stop_watch = self._clock.call_later(UNJUDGED, self._unjudged)

@@ -87,6 +87,7 @@ class Listening:
     def hear(self, pcm: bytes) -> None:
         """Take the next audio: the hot path of every session."""
         chunk = self.microphone.take(pcm)
+        current = self._current
         if self.push_to_talk:
             if not self._pressed:
                 self._pressed = True
@@ -94,8 +95,8 @@ class Listening:
                 self._owner.tell(m.VoiceBegan(chunk.end, chunk.offset if start is None else start))
         elif self._detector is not None:
             self._detector.send(chunk)
-        if self._current is not None:
-            self._feed(self._current, chunk)
+        if current is not None and current is self._current:  # one opened just now has this chunk from the ring
+            self._feed(current, chunk)
 
     def _feed(self, transcription: Transcription, chunk: AudioChunk) -> None:
         try:

@@ -102,7 +102,7 @@ where it was cut. See [session resumption](../concepts/resumption.md).
 3. `session_resumed` is the answer; its `seq` repeats yours. Behind it come the `replayed` messages you missed, with the
    `seq` they had, then the audio you missed, then what is new.
 4. Send the microphone's samples from `input_samples` on, as many as you kept; {burst:g} s are taken at once. What is older
-   is lost.
+   is lost. Send `played`, too: the last one may not have arrived.
 5. `error` with `session_not_found`: its time was up, there never was one, the token is not its last one, or it belongs to
    somebody else. `resume_gap`: what you missed is not kept any more. Then send `hello`, on the same connection if you like.
 
