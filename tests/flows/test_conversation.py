@@ -66,7 +66,7 @@ async def test_a_pause_within_a_turn_does_not_end_it() -> None:
 
 
 async def test_speech_over_the_reply_cuts_it_and_history_keeps_what_was_heard() -> None:
-    stt = ScriptedSpeechToText(["tell me about the sea", "no I want to hear about the mountains"])
+    stt = ScriptedSpeechToText(["tell me about the sea", "no I want to hear about the mountains"], partial_every=0.1)
     async with Stage(stt=stt, llm=ScriptedLanguageModel(about)) as stage:
         await stage.hear(1.2)
         await stage.hear(-2.5)
