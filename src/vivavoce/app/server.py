@@ -88,7 +88,9 @@ class Application:
         self._running = Running(self.parts)
         self.models = ModelDesk(settings, self.parts.groups)
         self._lag = LoopLag(self.parts.clock, lambda seconds: self.metrics.observe("loop_lag", seconds))
-        self.door = ws.WebSocketDoor(self.sessions, settings.server, self.parts.clock, self.entrance, self.metrics)
+        self.door = ws.WebSocketDoor(
+            self.sessions, settings.server, self.parts.clock, self.entrance, self.metrics, settings.websocket
+        )
         self.realtime = realtime.RealtimeDoor(self.sessions, settings.server, self.parts.clock, self.entrance, self.metrics)
         self.openai = openai.OpenAIDoor(self.sessions, settings.openai, self.parts.clock, self.entrance.rates)
         self.metrics.gauge("speech_sessions", lambda: len(self.openai.speech_sessions))

@@ -57,6 +57,28 @@ class SocketLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ResumeOptions:
+    """Sessions of `/ws/audio` that outlive their connection."""
+
+    resume_window: float = 60.0
+    """Seconds a session waits for its client after the connection was lost; 0 ends it at once."""
+    resume_sessions: int = field(default=64, metadata={"min": 1})
+    """Sessions that may wait at one time; beyond it the one that waits longest is ended. They count as sessions, and give
+    way to new ones when the server is full."""
+    resume_messages: int = field(default=1_024, metadata={"min": 16})
+    """Messages, and as many pieces of reply audio, kept to be sent again."""
+    resume_message_bytes: int = field(default=256 * 1024, metadata={"min": 16_384})
+    """Bytes of messages kept to be sent again."""
+    resume_audio_bytes: int = field(default=512 * 1024, metadata={"min": 16_384})
+    """Bytes of reply audio kept to be sent again; what was acknowledged as played is not kept."""
+
+    @property
+    def on(self) -> bool:
+        """Whether sessions wait at all."""
+        return self.resume_window > 0
+
+
+@dataclass(frozen=True, slots=True)
 class RateOptions:
     """What one key (or, without keys, one address) may ask; 0 is no limit."""
 
