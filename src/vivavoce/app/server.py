@@ -32,6 +32,7 @@ from vivavoce.transports.http import handler as http
 from vivavoce.transports.http.page import Page
 from vivavoce.transports.http.schemas import State, WorkerStatus
 from vivavoce.transports.openai import handler as openai
+from vivavoce.transports.openai import spoken_door
 from vivavoce.transports.options import check_binding
 from vivavoce.transports.realtime import handler as realtime
 from vivavoce.transports.server import Server, listen
@@ -91,10 +92,14 @@ class Application:
         self.door = ws.WebSocketDoor(self.sessions, settings.server, self.parts.clock, self.entrance, self.metrics)
         self.realtime = realtime.RealtimeDoor(self.sessions, settings.server, self.parts.clock, self.entrance, self.metrics)
         self.openai = openai.OpenAIDoor(self.sessions, settings.openai, self.parts.clock, self.entrance.rates)
+        speech = settings.openai.sessions
+        self.speech = spoken_door.SpokenDoor(
+            self.openai.incremental, speech, settings.server, self.parts.clock, self.entrance
+        )
         self.metrics.gauge("speech_sessions", lambda: len(self.openai.speech_sessions))
         self.metrics.gauge("codec_work", lambda: self.openai.off_loop.pending)
         self.metrics.gauge("sessions", lambda: len(self.sessions))
-        self.metrics.gauge("connections", lambda: self.door.connections + self.realtime.connections)
+        self.metrics.gauge("connections", lambda: sum(one.connections for one in self._sockets))
         for name in self.realtime.snapshot():
             self.metrics.gauge(f"realtime.{name}", functools.partial(self._realtime_count, name))
         for name in self.door.snapshot():
@@ -103,6 +108,10 @@ class Application:
         self.metrics.gauge("workers.jobs", lambda: sum(worker.jobs for worker in self.parts.workers()))
         self.metrics.gauge("workers.waiting", self._waiting)
         self.asgi = self._doors()
+
+    @property
+    def _sockets(self) -> tuple[ws.WebSocketDoor, realtime.RealtimeDoor, spoken_door.SpokenDoor]:
+        return self.door, self.realtime, self.speech
 
     def _socket_count(self, name: str) -> float:
         return self.door.snapshot()[name]
@@ -119,6 +128,7 @@ class Application:
     def _doors(self) -> FastAPI:
         app = http.application(lifespan=self._lifespan)
         openai.install(app, self.openai)
+        spoken_door.install(app, self.speech)
         web = Path(str(importlib.resources.files("vivavoce") / "web"))
         behind = http.Behind(
             self.sessions, self._running, self.metrics, self._settings.server, Page(web), self.entrance, self.models
@@ -151,7 +161,7 @@ class Application:
     async def drain(self) -> None:
         """Let replies in progress end, say goodbye."""
         seconds = self._settings.sessions.drain
-        await asyncio.gather(self.door.drain(seconds), self.realtime.drain(seconds))
+        await asyncio.gather(*(one.drain(seconds) for one in self._sockets))
 
 
 def serve(settings: Settings) -> int:
