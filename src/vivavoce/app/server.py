@@ -36,6 +36,7 @@ from vivavoce.transports.openai import spoken_door
 from vivavoce.transports.options import check_binding
 from vivavoce.transports.realtime import handler as realtime
 from vivavoce.transports.server import Server, listen
+from vivavoce.transports.tls import context_of
 from vivavoce.transports.ws import handler as ws
 
 _logger = logging.getLogger("vivavoce")
@@ -168,17 +169,20 @@ def serve(settings: Settings) -> int:
     """Run until a signal says stop; return the exit code. Raises ConfigurationError."""
     keys = KeyFile(location(settings.server.keys_file))
     check_binding(settings.server, protected=settings.server.jwt.wanted or keys.configured)
+    tls = context_of(settings.server.tls)
     with listen(settings.server) as listener:
         host = settings.server.host
         address = f"[{host}]" if ":" in host else host
-        sys.stderr.write(f"Vivavoce listens on http://{address}:{settings.server.port} (Ctrl+C stops it)\n")
+        scheme = "http" if tls is None else "https"
+        sys.stderr.write(f"Vivavoce listens on {scheme}://{address}:{settings.server.port} (Ctrl+C stops it)\n")
         return _serve_reloading(settings, listener) if settings.dev else _serve_once(settings, keys, [listener])
 
 
 def _serve_once(settings: Settings, keys: KeyFile, sockets: list[socket.socket]) -> int:
     log_to_stderr(settings.logging.level, settings.logging.format)
     application = Application(settings, keys)
-    server = Server(application.asgi, settings.server, application.drain, log_config=None)
+    tls = context_of(settings.server.tls)
+    server = Server(application.asgi, settings.server, application.drain, tls, log_config=None)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(server.serve(sockets=sockets))
     return 0 if server.started else 1

@@ -96,6 +96,18 @@ class JwtOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsOptions:
+    """A certificate makes the server speak `https` and `wss`, and nothing else."""
+
+    certificate_file: str = ""
+    """Certificate, with those of its issuers behind it (PEM)."""
+    key_file: str = ""
+    """Its private key (PEM); empty where it stands in the same file."""
+    password: str = ""
+    """Password of the key; better in the environment, as `VIVAVOCE_SERVER__TLS__PASSWORD`."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerOptions:
     """The listening server."""
 
@@ -114,6 +126,8 @@ class ServerOptions:
     keys_file: str = ""
     """File with hashes of the API keys; empty is `~/.config/vivavoce/keys.json`. Without any key, and without `jwt`, the
     server asks for none and listens on loopback only."""
+    tls: TlsOptions = field(default_factory=TlsOptions)
+    """Certificate of the listener; who may listen beyond loopback is another question, which only keys answer."""
     jwt: JwtOptions = field(default_factory=JwtOptions)
     """Signed tokens of somebody else's making, accepted like keys."""
     rates: RateOptions = field(default_factory=RateOptions)

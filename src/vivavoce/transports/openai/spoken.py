@@ -155,11 +155,13 @@ class SpokenConnection:
 
     async def _speak(self, session: SpeechSession, audio: Any) -> None:
         """Audio from the voice to the client, at the pace of its reading."""
+        told = (0, 0)
         try:
             async for data in audio:
                 await self._mail.give(data)
-                self._mail.moved()
                 self._stirred()
+                if told != (told := (session.waiting, int(session.seconds))):
+                    self._mail.moved()
         except Exception as error:  # noqa: BLE001 - the border of the door: what is no error of ours is a bug, logged
             if isinstance(error, InvalidRequest) and not session.complete:
                 self._finished(session, "cancelled")  # from elsewhere, before there was anything to hear
