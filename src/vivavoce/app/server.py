@@ -21,7 +21,7 @@ from uvicorn.supervisors import ChangeReload
 from vivavoce.app.graph import Parts, parts_of
 from vivavoce.app.loop import new_event_loop
 from vivavoce.app.model_desk import ModelDesk
-from vivavoce.app.trust import KeyWatch, entrance_of
+from vivavoce.app.trust import KeyWatch, entrance_of, signing_keys_of
 from vivavoce.config.settings import Settings
 from vivavoce.observe.logs import log_to_stderr
 from vivavoce.observe.loop_lag import LoopLag
@@ -84,7 +84,8 @@ class Application:
         self._settings = settings
         self.parts = parts_of(settings)
         self._watch = KeyWatch(keys, self.parts.clock)
-        self.entrance = entrance_of(settings.server, keys, self.parts.clock)
+        self._signing = signing_keys_of(settings, self.parts.clock)
+        self.entrance = entrance_of(settings.server, keys, self.parts.clock, self._signing)
         self.sessions = Sessions(self.parts.ports, settings.sessions, self.parts.clock)
         self.metrics = Metrics()
         self._running = Running(self.parts)
@@ -145,6 +146,8 @@ class Application:
             await self.parts.start()
             self._lag.start()
             self._watch.start()
+            if self._signing is not None:
+                self._signing.start()
             self.models.start()
             gc.collect()
             gc.freeze()  # what lives as long as the server need not be looked through again and again
@@ -156,6 +159,8 @@ class Application:
             self.openai.close()
             self.realtime.close()
             await self._watch.close()
+            if self._signing is not None:
+                await self._signing.close()
             await self.models.close()
             await self.parts.close()
 

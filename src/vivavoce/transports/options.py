@@ -82,6 +82,10 @@ class JwtOptions:
     """Shared secret (HS256, HS384, HS512), 32 characters or more."""
     jwks_file: str = ""
     """File with the public keys of whoever signs (a JSON Web Key Set)."""
+    jwks_url: str = ""
+    """Address of the same, fetched at the start and again when a token names an unknown key, at most once a minute."""
+    jwks_lifetime: float = field(default=3_600.0, metadata={"min": 120})
+    """Seconds fetched keys count; where they cannot be had anew by then, tokens are refused."""
     audience: str = ""
     """Audience tokens must be meant for; empty does not look."""
     issuer: str = ""
@@ -92,7 +96,7 @@ class JwtOptions:
     @property
     def wanted(self) -> bool:
         """Whether anything is configured."""
-        return bool(self.secret or self.jwks_file)
+        return bool(self.secret or self.jwks_file or self.jwks_url)
 
 
 @dataclass(frozen=True, slots=True)
