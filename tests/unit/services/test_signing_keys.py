@@ -310,11 +310,19 @@ def test_one_source_of_keys_is_enough() -> None:
         SignedTokens.of(JwtOptions(secret="0" * 32, jwks_url="https://keys.example/"))
 
 
-async def test_keys_may_lie_in_a_file(tmp_path: Path) -> None:
-    one, other = Signer("one"), Signer("other")
+@pytest.fixture
+def signer() -> Signer:
+    return Signer("one")
+
+
+@pytest.fixture
+def from_file(tmp_path: Path, signer: Signer) -> SignedTokens:
     file = tmp_path / "jwks.json"
-    file.write_text(json.dumps({"keys": [one.public]}))
-    tokens = SignedTokens.of(JwtOptions(jwks_file=str(file)))
-    assert (await tokens.verify(one.token())).id == "jwt:anna"
+    file.write_text(json.dumps({"keys": [signer.public]}))
+    return SignedTokens.of(JwtOptions(jwks_file=str(file)))
+
+
+async def test_keys_may_lie_in_a_file(signer: Signer, from_file: SignedTokens) -> None:
+    assert (await from_file.verify(signer.token())).id == "jwt:anna"
     with pytest.raises(NotAllowed):
-        await tokens.verify(other.token())
+        await from_file.verify(Signer("other").token())
