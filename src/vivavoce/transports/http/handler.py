@@ -10,8 +10,9 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.middleware.cors import CORSMiddleware
 
 from vivavoce import __version__
+from vivavoce.contracts.errors import NotAllowed
 from vivavoce.sessions.registry import Sessions
-from vivavoce.transports.access import TOKEN_SECONDS
+from vivavoce.transports.access import TOKEN_SECONDS, Credentials
 from vivavoce.transports.entrance import Entrance, EntranceMiddleware
 from vivavoce.transports.guard import Guard
 from vivavoce.transports.http import problems
@@ -161,6 +162,8 @@ def _tokens(entrance: Entrance) -> APIRouter:
     async def token(request: Request) -> OneTimeToken:
         """A token for one WebSocket connection within five minutes, given in its address as `?token=…`."""
         principal = await entrance.recognise(request.scope)
+        if await entrance.access.bound_session(Credentials.of(request.scope).key) is not None:
+            raise NotAllowed("an ephemeral key makes no tokens, which would be bound to nothing", code="forbidden")
         return OneTimeToken(token=await entrance.access.one_time_token(principal), expires_in=int(TOKEN_SECONDS))
 
     return routes
