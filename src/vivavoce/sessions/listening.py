@@ -230,7 +230,7 @@ class Listening:
             command = transcript.command
             self._owner.tell(m.Read(now, number, text, words, stop, echo, command=command, hesitation=hesitation))
         else:
-            self._owner.tell(m.Heard(now, number, text, words, stop, echo, hesitation))
+            self._owner.tell(m.Heard(now, number, text, words, stop, echo, hesitation, transcript.stable))
 
     # --- the end of a turn --------------------------------------------------------------------------------------------
 

@@ -132,7 +132,8 @@ class Replies:
             case m.Prepare():
                 self._prepare(command)
             case m.Speak():
-                self._request = ReplyRequest(spoken=self._request.spoken, recorded=self._request.recorded)
+                request = self._request
+                self._request = ReplyRequest(spoken=request.spoken, voice=request.voice, recorded=request.recorded)
                 self._tools.requested = []
                 self._start(self._begin(command.stamp), _these_words(command.text))
             case m.Release():
@@ -174,7 +175,8 @@ class Replies:
             past = self._parts.history.before(command.stamp.turn if command.replaces is None else command.replaces)
             return History.for_model(instructions, past, command.text)
         said = self._parts.history.messages if request.messages is None else request.messages
-        return [*([Message("system", instructions)] if instructions else []), *said]
+        remark = [Message("user", request.remark)] if request.remark else []
+        return [*([Message("system", instructions)] if instructions else []), *said, *remark]
 
     def _begin(self, stamp: Stamp) -> LiveReply:
         times = self._times_of(stamp)
@@ -191,7 +193,7 @@ class Replies:
             reply.start(self._parts.scope, text, (), None)
             return
         synthesis = SynthesisOptions(
-            self._parts.settings.voice,
+            self._parts.settings.voice if self._request.voice is None else self._request.voice,
             self._parts.settings.language,
             self._parts.sink.format.rate,
             self._parts.settings.speed,
