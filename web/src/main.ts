@@ -5,17 +5,20 @@ import { Announcer } from "./components/announcer";
 import { Composer } from "./components/composer";
 import { Conversation } from "./components/conversation";
 import { View } from "./components/dom";
+import { Key } from "./components/key";
 import { Latency } from "./components/latency";
 import { Link } from "./components/link";
 import { Notice } from "./components/notice";
 import { Numbers } from "./components/numbers";
 import { Settings } from "./components/settings";
 import { Talk } from "./components/talk";
+import { Keys, keeperOfThisTab } from "./key";
 
 const ELEMENTS: Record<string, CustomElementConstructor> = {
   "vv-announcer": Announcer,
   "vv-composer": Composer,
   "vv-conversation": Conversation,
+  "vv-key": Key,
   "vv-latency": Latency,
   "vv-link": Link,
   "vv-notice": Notice,
@@ -30,7 +33,8 @@ for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(na
 const url = new URL("ws/audio", document.baseURI);
 url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
 
-const app = new App(url);
+const tokens = new URL("api/token", document.baseURI);
+const app = new App(url, new Keys(tokens, keeperOfThisTab(), (address, init) => fetch(address, init)));
 for (const element of document.querySelectorAll("*")) {
   if (element instanceof View) element.start(app);
 }

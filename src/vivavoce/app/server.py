@@ -21,7 +21,7 @@ from uvicorn.supervisors import ChangeReload
 from vivavoce.app.graph import Parts, parts_of
 from vivavoce.app.loop import new_event_loop
 from vivavoce.app.model_desk import ModelDesk
-from vivavoce.app.trust import KeyWatch, entrance_of
+from vivavoce.app.trust import KeyWatch, entrance_of, signing_keys_of
 from vivavoce.config.settings import Settings
 from vivavoce.observe.logs import log_to_stderr
 from vivavoce.observe.loop_lag import LoopLag
@@ -32,9 +32,11 @@ from vivavoce.transports.http import handler as http
 from vivavoce.transports.http.page import Page
 from vivavoce.transports.http.schemas import State, WorkerStatus
 from vivavoce.transports.openai import handler as openai
+from vivavoce.transports.openai import spoken_door
 from vivavoce.transports.options import check_binding
 from vivavoce.transports.realtime import handler as realtime
 from vivavoce.transports.server import Server, listen
+from vivavoce.transports.tls import context_of
 from vivavoce.transports.ws import handler as ws
 
 _logger = logging.getLogger("vivavoce")
@@ -82,19 +84,26 @@ class Application:
         self._settings = settings
         self.parts = parts_of(settings)
         self._watch = KeyWatch(keys, self.parts.clock)
-        self.entrance = entrance_of(settings.server, keys, self.parts.clock)
+        self._signing = signing_keys_of(settings, self.parts.clock)
+        self.entrance = entrance_of(settings.server, keys, self.parts.clock, self._signing)
         self.sessions = Sessions(self.parts.ports, settings.sessions, self.parts.clock)
         self.metrics = Metrics()
         self._running = Running(self.parts)
         self.models = ModelDesk(settings, self.parts.groups)
         self._lag = LoopLag(self.parts.clock, lambda seconds: self.metrics.observe("loop_lag", seconds))
-        self.door = ws.WebSocketDoor(self.sessions, settings.server, self.parts.clock, self.entrance, self.metrics)
+        self.door = ws.WebSocketDoor(
+            self.sessions, settings.server, self.parts.clock, self.entrance, self.metrics, settings.websocket
+        )
         self.realtime = realtime.RealtimeDoor(self.sessions, settings.server, self.parts.clock, self.entrance, self.metrics)
         self.openai = openai.OpenAIDoor(self.sessions, settings.openai, self.parts.clock, self.entrance.rates)
+        speech = settings.openai.sessions
+        self.speech = spoken_door.SpokenDoor(
+            self.openai.incremental, speech, settings.server, self.parts.clock, self.entrance
+        )
         self.metrics.gauge("speech_sessions", lambda: len(self.openai.speech_sessions))
         self.metrics.gauge("codec_work", lambda: self.openai.off_loop.pending)
         self.metrics.gauge("sessions", lambda: len(self.sessions))
-        self.metrics.gauge("connections", lambda: self.door.connections + self.realtime.connections)
+        self.metrics.gauge("connections", lambda: sum(one.connections for one in self._sockets))
         for name in self.realtime.snapshot():
             self.metrics.gauge(f"realtime.{name}", functools.partial(self._realtime_count, name))
         for name in self.door.snapshot():
@@ -103,6 +112,10 @@ class Application:
         self.metrics.gauge("workers.jobs", lambda: sum(worker.jobs for worker in self.parts.workers()))
         self.metrics.gauge("workers.waiting", self._waiting)
         self.asgi = self._doors()
+
+    @property
+    def _sockets(self) -> tuple[ws.WebSocketDoor, realtime.RealtimeDoor, spoken_door.SpokenDoor]:
+        return self.door, self.realtime, self.speech
 
     def _socket_count(self, name: str) -> float:
         return self.door.snapshot()[name]
@@ -119,6 +132,7 @@ class Application:
     def _doors(self) -> FastAPI:
         app = http.application(lifespan=self._lifespan)
         openai.install(app, self.openai)
+        spoken_door.install(app, self.speech)
         web = Path(str(importlib.resources.files("vivavoce") / "web"))
         behind = http.Behind(
             self.sessions, self._running, self.metrics, self._settings.server, Page(web), self.entrance, self.models
@@ -134,6 +148,8 @@ class Application:
             await self.parts.start()
             self._lag.start()
             self._watch.start()
+            if self._signing is not None:
+                self._signing.start()
             self.models.start()
             gc.collect()
             gc.freeze()  # what lives as long as the server need not be looked through again and again
@@ -145,30 +161,35 @@ class Application:
             self.openai.close()
             self.realtime.close()
             await self._watch.close()
+            if self._signing is not None:
+                await self._signing.close()
             await self.models.close()
             await self.parts.close()
 
     async def drain(self) -> None:
         """Let replies in progress end, say goodbye."""
         seconds = self._settings.sessions.drain
-        await asyncio.gather(self.door.drain(seconds), self.realtime.drain(seconds))
+        await asyncio.gather(*(one.drain(seconds) for one in self._sockets))
 
 
 def serve(settings: Settings) -> int:
     """Run until a signal says stop; return the exit code. Raises ConfigurationError."""
     keys = KeyFile(location(settings.server.keys_file))
     check_binding(settings.server, protected=settings.server.jwt.wanted or keys.configured)
+    tls = context_of(settings.server.tls)
     with listen(settings.server) as listener:
         host = settings.server.host
         address = f"[{host}]" if ":" in host else host
-        sys.stderr.write(f"Vivavoce listens on http://{address}:{settings.server.port} (Ctrl+C stops it)\n")
+        scheme = "http" if tls is None else "https"
+        sys.stderr.write(f"Vivavoce listens on {scheme}://{address}:{settings.server.port} (Ctrl+C stops it)\n")
         return _serve_reloading(settings, listener) if settings.dev else _serve_once(settings, keys, [listener])
 
 
 def _serve_once(settings: Settings, keys: KeyFile, sockets: list[socket.socket]) -> int:
     log_to_stderr(settings.logging.level, settings.logging.format)
     application = Application(settings, keys)
-    server = Server(application.asgi, settings.server, application.drain, log_config=None)
+    tls = context_of(settings.server.tls)
+    server = Server(application.asgi, settings.server, application.drain, tls, log_config=None)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(server.serve(sockets=sockets))
     return 0 if server.started else 1

@@ -10,7 +10,7 @@ from vivavoce.providers.options import DiscoveryOptions, ProviderOptions
 from vivavoce.services.options import ModelOptions
 from vivavoce.sessions.options import SessionOptions
 from vivavoce.transports.openai.options import OpenAIOptions
-from vivavoce.transports.options import ServerOptions
+from vivavoce.transports.options import ResumeOptions, ServerOptions
 from vivavoce.workers.options import Setting, WorkerOptions
 
 
@@ -63,6 +63,8 @@ class Settings:
     """Where model files are fetched from, and how patiently."""
     server: ServerOptions = field(default_factory=ServerOptions)
     """The doors: where the server listens and what it accepts."""
+    websocket: ResumeOptions = field(default_factory=ResumeOptions)
+    """Sessions of `/ws/audio` that outlive their connection."""
     openai: OpenAIOptions = field(default_factory=OpenAIOptions)
     """The routes under `/v1` that clients of OpenAI's API use."""
     sessions: SessionOptions = field(default_factory=SessionOptions)

@@ -39,7 +39,10 @@ class TurnDiscarded:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptUpdated:
-    """The reading of the user's turn so far; ``final`` once per turn, when the turn is committed."""
+    """The reading of the user's turn so far; ``final`` once per turn, when the turn is committed.
+
+    ``stable`` counts the characters of a partial reading that will not change; 0 where nobody says so.
+    """
 
     stamp: Stamp
     text: str

@@ -10,6 +10,7 @@ from vivavoce.contracts.events import SettingsChanged
 from vivavoce.contracts.ports import AudioSink, Clock, EventListener
 from vivavoce.contracts.speech import Message
 from vivavoce.sessions import turn_messages as m
+from vivavoce.sessions.absence import Absence
 from vivavoce.sessions.directing import Directing
 from vivavoce.sessions.driver import TurnDriver
 from vivavoce.sessions.ear import FINISH_AFTER
@@ -49,6 +50,7 @@ class Conversation:
         self._expiry: Callable[[], None] = lambda: None
         self._driver = TurnDriver(session, ports, options, sink, listener, clock)
         self.direct = Directing(self._driver)
+        self.absence = Absence(self._driver, clock)
 
     async def start(self) -> None:
         """Open voice activity detection; greet if configured. Raises UnknownName, Unavailable, Overloaded."""
@@ -64,6 +66,7 @@ class Conversation:
     async def close(self) -> None:
         """End everything this session owns. Idempotent."""
         self._expiry()
+        self.absence.close()
         await self._driver.close()
 
     def _expire(self) -> None:
@@ -74,10 +77,11 @@ class Conversation:
         """Take microphone audio (HEARING PCM, any even length)."""
         if not pcm or len(pcm) % SAMPLE_WIDTH:
             raise InvalidAudio(f"audio of {len(pcm)} bytes: send a positive even number of bytes, 16 bits a sample")
-        self._driver.listening.hear(pcm)
+        (self.absence if self.absence.returning else self._driver.listening).hear(pcm)
 
     def commit(self) -> None:
         """The user's turn is over, now."""
+        self.absence.flush()
         self._driver.listening.end_voice()
         self._driver.tell(m.CommitAsked(self._driver.now))
 
@@ -134,6 +138,7 @@ class Conversation:
 
     def reset(self) -> None:
         """Forget the conversation: cut the reply, discard the turn, clear history."""
+        self.absence.flush()
         self._driver.listening.end_voice()
         self._driver.tell(m.ResetAsked(self._driver.now))
         self._driver.history.clear()

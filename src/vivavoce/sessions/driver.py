@@ -18,6 +18,7 @@ from vivavoce.sessions.options import ConversationOptions
 from vivavoce.sessions.ports import SessionPorts
 from vivavoce.sessions.replies import REPLY_COMMANDS, Replies, SessionParts
 from vivavoce.sessions.settings import Settings
+from vivavoce.sessions.timers import SessionTimers
 from vivavoce.sessions.tools import SessionTools
 from vivavoce.sessions.turns import TurnMachine
 from vivavoce.sessions.waterfalls import WaterfallTimes
@@ -46,7 +47,6 @@ class TurnDriver:
         self._machine = TurnMachine(options, scoring=ports.turn is not None, rate=sink.format.rate)
         self._events: deque[m.Event] = deque()
         self._telling = False
-        self._timers: dict[m.Timer, Callable[[], None]] = {}
         self._closed = False
         self.settings = Settings(
             options.language, options.voice, options.speed, instructions=options.instructions, spoken=options.spoken
@@ -54,6 +54,7 @@ class TurnDriver:
         self.history = History(options.max_history)
         self._tools = SessionTools(self.settings, self._announce, self._changed, clock)
         self.listening = Listening(self, ports.vad, ports.turn, options.activity, clock, self._scope)
+        self._timers = SessionTimers(self.listening.microphone, clock, self.tell)
         parts = SessionParts(ports, options, self.settings, self.history, self._tools, sink, clock, self._scope)
         self.replies = Replies(self, parts)
         self._execute: dict[type, Callable[[Any], None]] = {
@@ -63,7 +64,7 @@ class TurnDriver:
             m.ScoreTurn: lambda c: self.listening.score(c.turn, c.revision),
             **dict.fromkeys(REPLY_COMMANDS, self.replies.execute),
             m.RecordUser: self._record_user,
-            m.SetTimer: self._set_timer,
+            m.SetTimer: self._timers.set,
             m.Notify: lambda c: self._notify(c.event),
         }
 
@@ -106,12 +107,21 @@ class TurnDriver:
         """What the reply has said in the last seconds, empty when there is none."""
         return self.replies.recently_spoken()
 
+    def stand_still(self) -> None:
+        """Nobody is there: time stands still, and no reply is sent. What is being read or made goes on."""
+        self._timers.suspend()
+        self.listening.microphone.freeze()
+        self.replies.hold()
+
+    def go_on(self) -> None:
+        """Time goes on."""
+        self.listening.microphone.thaw()
+        self._timers.resume()
+
     async def close(self) -> None:
         """End everything. Idempotent."""
         self._closed = True
-        for cancel in self._timers.values():
-            cancel()
-        self._timers.clear()
+        self._timers.close()
         self._tools.close()
         self.replies.drop()
         self.listening.close()
@@ -131,21 +141,6 @@ class TurnDriver:
             self.history.add(command.stamp.turn, message)
         else:
             self.history.replace(command.replaces, command.stamp.turn, message)
-
-    def _set_timer(self, command: m.SetTimer) -> None:
-        cancel = self._timers.pop(command.name, None)
-        if cancel is not None:
-            cancel()
-        if command.due is None:
-            return
-        due, name, number = command.due, command.name, command.number
-        seconds = self.listening.microphone.time_of(due) - self._clock.now()
-
-        def fire() -> None:
-            self._timers.pop(name, None)
-            self.tell(m.TimerFired(max(self.now, due), name, number))
-
-        self._timers[name] = self._clock.call_later(seconds, fire)
 
     def _notify(self, event: SessionEvent) -> None:
         if isinstance(event, SpeechStarted):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from vivavoce.contracts.audio import HEARING, AudioChunk
@@ -67,6 +68,9 @@ class Listening:
         self._finished_at = 0
         self._unread_from: int | None = None
         self.push_to_talk = False
+        self.judged = 0
+        """Samples that voice activity has judged."""
+        self.on_judged: Callable[[], None] | None = None
         self.microphone = Microphone(clock)
 
     def start(self) -> None:
@@ -83,6 +87,7 @@ class Listening:
     def hear(self, pcm: bytes) -> None:
         """Take the next audio: the hot path of every session."""
         chunk = self.microphone.take(pcm)
+        current = self._current
         if self.push_to_talk:
             if not self._pressed:
                 self._pressed = True
@@ -90,8 +95,8 @@ class Listening:
                 self._owner.tell(m.VoiceBegan(chunk.end, chunk.offset if start is None else start))
         elif self._detector is not None:
             self._detector.send(chunk)
-        if self._current is not None:
-            self._feed(self._current, chunk)
+        if current is not None and current is self._current:  # one opened just now has this chunk from the ring
+            self._feed(current, chunk)
 
     def _feed(self, transcription: Transcription, chunk: AudioChunk) -> None:
         try:
@@ -117,13 +122,15 @@ class Listening:
 
     def _detected(self, result: SpeechProbability) -> None:
         self.microphone.note_detection(result)
+        self.judged = result.end
         event = self._gate.feed(result)
-        if event is None:
-            return
-        if not self._watching:
-            self._watching = True
-            self._clock.call_later(STARVED, self._check_starved)
-        self._owner.tell(event)
+        if event is not None:
+            if not self._watching:
+                self._watching = True
+                self._clock.call_later(STARVED, self._check_starved)
+            self._owner.tell(event)
+        if self.on_judged is not None:
+            self.on_judged()
 
     def _check_starved(self) -> None:
         """A stream that stops in mid-word ends the word."""
@@ -223,7 +230,7 @@ class Listening:
             command = transcript.command
             self._owner.tell(m.Read(now, number, text, words, stop, echo, command=command, hesitation=hesitation))
         else:
-            self._owner.tell(m.Heard(now, number, text, words, stop, echo, hesitation))
+            self._owner.tell(m.Heard(now, number, text, words, stop, echo, hesitation, transcript.stable))
 
     # --- the end of a turn --------------------------------------------------------------------------------------------
 

@@ -249,8 +249,8 @@ async def test_signed_tokens_are_keys_with_scopes(page: Page) -> None:
         assert (await client.post("/v1/audio/speech", json=SPEECH)).status_code == 401
 
 
-def test_what_a_signed_token_says() -> None:
-    principal = SignedTokens.of(JwtOptions(secret=SECRET)).verify(signed())
+async def test_what_a_signed_token_says() -> None:
+    principal = await SignedTokens.of(JwtOptions(secret=SECRET)).verify(signed())
     assert (principal.id, principal.scopes) == ("jwt:anna", {"converse"})
 
 
@@ -267,10 +267,10 @@ def test_what_a_signed_token_says() -> None:
     ],
     ids=["expired", "endless", "forged", "audience", "issuer", "unsigned", "nonsense"],
 )
-def test_signed_tokens_that_are_not_valid(token: str) -> None:
+async def test_signed_tokens_that_are_not_valid(token: str) -> None:
     verifier = SignedTokens.of(JwtOptions(secret=SECRET, audience="voice", issuer="us"))
     with pytest.raises(NotAllowed):
-        verifier.verify(token)
+        await verifier.verify(token)
 
 
 def test_weak_or_contradictory_options_are_refused(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.middleware.cors import CORSMiddleware
 
 from vivavoce import __version__
+from vivavoce.contracts.errors import NotAllowed
 from vivavoce.sessions.registry import Sessions
-from vivavoce.transports.access import TOKEN_SECONDS
+from vivavoce.transports.access import TOKEN_SECONDS, Credentials
 from vivavoce.transports.entrance import Entrance, EntranceMiddleware
 from vivavoce.transports.guard import Guard
 from vivavoce.transports.http import problems
@@ -158,10 +159,13 @@ def _tokens(entrance: Entrance) -> APIRouter:
     routes = APIRouter(tags=["server"])
 
     @routes.post("/api/token", responses={401: {"model": ErrorBody, "description": "No key, or a wrong one."}, **_ERRORS})
-    async def token(request: Request) -> OneTimeToken:
+    async def one_time_token(request: Request) -> OneTimeToken:
         """A token for one WebSocket connection within five minutes, given in its address as `?token=…`."""
         principal = await entrance.recognise(request.scope)
-        return OneTimeToken(token=await entrance.access.one_time_token(principal), expires_in=int(TOKEN_SECONDS))
+        if await entrance.access.bound_session(Credentials.of(request.scope).key) is not None:
+            raise NotAllowed("an ephemeral key makes no tokens, which would be bound to nothing", code="forbidden")
+        token = await entrance.access.one_time_token(principal)
+        return OneTimeToken(token=token, expires_in=int(TOKEN_SECONDS), scopes=sorted(principal.scopes))
 
     return routes
 

@@ -77,6 +77,7 @@ class OneTimeToken(BaseModel):
 
     token: str
     expires_in: int = Field(description="Seconds.")
+    scopes: list[str] = Field(description="What it allows.")
 
 
 class Formats(BaseModel):

@@ -14,6 +14,24 @@ _SERVER = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
+class Numbered:
+    """Every message has a number."""
+
+    seq: int = 0
+    """Of this message in its session: 1, 2, 3 and so on, across connections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
+class Resumption:
+    """How to go on after the connection was lost."""
+
+    token: str
+    """For `resume`, once."""
+    window_s: float
+    """Seconds the session waits for its client."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
 class InputFormat:
     """What the client sends."""
 
@@ -83,7 +101,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
-class Ready:
+class Ready(Numbered):
     """The session is open. The answer to `hello`, or to the first other message."""
 
     type: Literal["ready"] = "ready"
@@ -105,10 +123,28 @@ class Ready:
     """Modes that can be chosen."""
     limits: Limits
     """Limits of the connection."""
+    resume: Resumption | None
+    """How to go on after the connection was lost; null where the server has that switched off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
-class Stamped:
+class SessionResumed(Numbered):
+    """The session goes on: the answer to `resume`. Its `seq` is the client's own; the messages it missed follow, then the
+    audio it missed, then what is new."""
+
+    type: Literal["session_resumed"] = "session_resumed"
+    session: str
+    """Identifier of the session."""
+    input_samples: int
+    """Microphone samples the server has received in this session, at `audio.input.rate`: go on sending from there."""
+    replayed: int
+    """Messages that follow with the `seq` they had."""
+    resume: Resumption
+    """For the next time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
+class Stamped(Numbered):
     """Every event says which turn, revision and generation it belongs to."""
 
     type: str
@@ -297,7 +333,7 @@ class Error(Stamped):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
-class Pong:
+class Pong(Numbered):
     """The answer to `ping`."""
 
     type: Literal["pong"] = "pong"
@@ -306,7 +342,7 @@ class Pong:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
-class Farewell:
+class Farewell(Numbered):
     """The last message: the server closes the connection."""
 
     type: Literal["goodbye"] = "goodbye"
@@ -315,6 +351,7 @@ class Farewell:
 
 ServerMessage = (
     Ready
+    | SessionResumed
     | SpeechStarted
     | SpeechStopped
     | TurnDiscarded

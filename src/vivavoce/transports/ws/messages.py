@@ -79,6 +79,23 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_CLIENT)
+class Resume:
+    """Goes on with a session whose connection was lost. Only as the first message, in place of `hello`."""
+
+    type: Literal["resume"] = "resume"
+    session: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    """From `ready`."""
+    token: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    """From `ready`, or from the last `session_resumed`."""
+    seq: Count
+    """`seq` of the last message that was received."""
+    generation: Count | None = None
+    """The newest reply any audio of which was received; null where there was none."""
+    samples: Count = 0
+    """Samples of that reply received without a gap from its start, those that were played included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_CLIENT)
 class Commit:
     """The user's turn is over."""
 
@@ -187,5 +204,17 @@ class Goodbye:
 
 
 ClientMessage = (
-    Hello | Commit | Interrupt | TypedText | Played | SetLanguage | SetProvider | SetVoice | SetMode | Reset | Ping | Goodbye
+    Hello
+    | Resume
+    | Commit
+    | Interrupt
+    | TypedText
+    | Played
+    | SetLanguage
+    | SetProvider
+    | SetVoice
+    | SetMode
+    | Reset
+    | Ping
+    | Goodbye
 )

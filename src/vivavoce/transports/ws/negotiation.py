@@ -16,6 +16,7 @@ from vivavoce.transports.ws.events import (
     OutputFormat,
     Providers,
     Ready,
+    Resumption,
     Settings,
 )
 from vivavoce.transports.ws.messages import Hello
@@ -92,7 +93,7 @@ def _options(hello: Hello, defaults: ConversationOptions, offer: Offer) -> Conve
     )
 
 
-def ready(session: str, agreement: Agreement, limits: SocketLimits) -> Ready:
+def ready(session: str, agreement: Agreement, limits: SocketLimits, resume: Resumption | None) -> Ready:
     """The answer to a client."""
     options, offer, providers = agreement.options, agreement.offer, agreement.providers
     return Ready(
@@ -119,6 +120,7 @@ def ready(session: str, agreement: Agreement, limits: SocketLimits) -> Ready:
         voices=voices_for(offer, providers["tts"], options.language),
         modes=offer.modes,
         limits=limits_of(limits),
+        resume=resume,
     )
 
 
