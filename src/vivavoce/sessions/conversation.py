@@ -51,10 +51,16 @@ class Conversation:
         self.direct = Directing(self._driver)
 
     async def start(self) -> None:
-        """Open voice activity detection; greet if configured. Raises UnknownName, Unavailable, Overloaded."""
+        """Open voice activity detection or wait for a wake word; greet if configured.
+
+        Raises UnknownName, Unavailable, Overloaded.
+        """
         if self._options.language not in self._ports.languages:
             raise _unknown("language", self._options.language, self._ports.languages)
+        await self._driver.waking.start()
         self._driver.listening.start()
+        if not self._driver.waking.awake:
+            self._driver.listening.sleep(self._driver.waking.hear)
         self._driver.listening.push_to_talk = self._options.mode == "push_to_talk"
         self._follow_providers()
         self._expiry = self._clock.call_later(self._options.watchdogs.max_session, self._expire)

@@ -7,9 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 from vivavoce.contracts.errors import InternalError, VivavoceError
-from vivavoce.contracts.events import SessionEvent, SessionFailed, SettingsChanged, SpeechStarted, SpeechStopped
+from vivavoce.contracts.events import (
+    SessionEvent,
+    SessionFailed,
+    SettingsChanged,
+    Slept,
+    SpeechStarted,
+    SpeechStopped,
+    Woke,
+)
 from vivavoce.contracts.ports import AudioSink, Clock, EventListener
-from vivavoce.contracts.speech import Message, TranscriptionOptions
+from vivavoce.contracts.speech import Message, TranscriptionOptions, WakeWord
 from vivavoce.flow.tasks import TaskScope
 from vivavoce.sessions import turn_messages as m
 from vivavoce.sessions.history import History
@@ -20,6 +28,7 @@ from vivavoce.sessions.replies import REPLY_COMMANDS, Replies, SessionParts
 from vivavoce.sessions.settings import Settings
 from vivavoce.sessions.tools import SessionTools
 from vivavoce.sessions.turns import TurnMachine
+from vivavoce.sessions.waking import Waking
 from vivavoce.sessions.waterfalls import WaterfallTimes
 
 MAX_TASKS = 32
@@ -54,6 +63,7 @@ class TurnDriver:
         self.history = History(options.max_history)
         self._tools = SessionTools(self.settings, self._announce, self._changed, clock)
         self.listening = Listening(self, ports.vad, ports.turn, options.activity, clock, self._scope)
+        self.waking = Waking(self, ports.wake, options.wake_words, options.wake_timeout, clock)
         parts = SessionParts(ports, options, self.settings, self.history, self._tools, sink, clock, self._scope)
         self.replies = Replies(self, parts)
         self._execute: dict[type, Callable[[Any], None]] = {
@@ -83,6 +93,7 @@ class TurnDriver:
                     self._execute[type(command)](command)
         finally:
             self._telling = False
+        self.waking.settled(self._machine.idle and not self.listening.voiced)
 
     @property
     def now(self) -> int:
@@ -102,6 +113,17 @@ class TurnDriver:
         """Something went wrong; the session lives on."""
         self.emit(SessionFailed(self.replies.stamp, error.code, error.message, error.retryable))
 
+    def woke(self, word: WakeWord) -> None:
+        """Somebody called: what was said behind the word is heard, and nothing before it."""
+        self.emit(Woke(word.word, word.at))
+        self.listening.wake(word.at)
+        self.waking.settled(self._machine.idle and not self.listening.voiced)
+
+    def slept(self) -> None:
+        """It was quiet for long enough."""
+        self.listening.sleep(self.waking.hear)
+        self.emit(Slept(self.listening.microphone.position))
+
     def recently_spoken(self) -> str:
         """What the reply has said in the last seconds, empty when there is none."""
         return self.replies.recently_spoken()
@@ -113,6 +135,7 @@ class TurnDriver:
             cancel()
         self._timers.clear()
         self._tools.close()
+        self.waking.close()
         self.replies.drop()
         self.listening.close()
         await self._scope.close()
@@ -143,6 +166,8 @@ class TurnDriver:
 
         def fire() -> None:
             self._timers.pop(name, None)
+            if name == "idle" and not self.waking.awake:
+                return  # who sleeps does not ask whether anybody is there
             self.tell(m.TimerFired(max(self.now, due), name, number))
 
         self._timers[name] = self._clock.call_later(seconds, fire)

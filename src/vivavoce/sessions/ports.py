@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
 from vivavoce.contracts.errors import UnknownName
-from vivavoce.contracts.ports import LanguageModel, SpeechToText, TextToSpeech, TurnDetector, VoiceActivityDetector
+from vivavoce.contracts.ports import (
+    LanguageModel,
+    SpeechToText,
+    TextToSpeech,
+    TurnDetector,
+    VoiceActivityDetector,
+    WakeWordDetector,
+)
+from vivavoce.contracts.speech import Capabilities
 
 T = TypeVar("T")
 ProviderKind = Literal["stt", "llm", "tts"]
@@ -44,14 +52,26 @@ class Choice(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class WakeWords:
+    """A wake word detector; ``load`` gets it ready and tells which words it knows."""
+
+    detector: WakeWordDetector
+    load: Callable[[], Awaitable[Capabilities]]
+
+
+@dataclass(frozen=True, slots=True)
 class SessionPorts:
-    """Everything a conversation speaks to. ``turn`` is optional: without it text alone grades the wait."""
+    """Everything a conversation speaks to.
+
+    ``turn`` is optional: without it text alone grades the wait. So is ``wake``: without it nobody can be woken by a word.
+    """
 
     stt: Choice[SpeechToText]
     llm: Choice[LanguageModel]
     tts: Choice[TextToSpeech]
     vad: VoiceActivityDetector
     turn: TurnDetector | None = None
+    wake: WakeWords | None = None
     languages: tuple[str, ...] = field(default=("en",))
     """Languages sessions may choose."""
 
