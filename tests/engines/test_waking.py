@@ -13,13 +13,15 @@ import pytest
 
 from tests.conftest import ROOT, require
 from tests.unit.workers.pools import running
+from vivavoce.app.engines import worker_groups
+from vivavoce.config.settings import Settings
 from vivavoce.contracts.audio import HEARING
 from vivavoce.contracts.errors import UnknownName
 from vivavoce.contracts.events import SessionFailed, Slept, SpeechStarted, TranscriptUpdated, Woke
 from vivavoce.engines import micro_wakeword
 from vivavoce.flow.clock import SystemClock
 from vivavoce.sessions.conversation import Conversation
-from vivavoce.sessions.options import ConversationOptions
+from vivavoce.sessions.options import ConversationOptions, SessionOptions
 from vivavoce.sessions.ports import Choice, SessionPorts, WakeWords
 from vivavoce.testing.sinks import EventRecorder, LoopbackSink
 from vivavoce.testing.speaking import ScriptedLanguageModel, ScriptedTextToSpeech
@@ -30,6 +32,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.process, pytest.mark.real_time]
 Read = Callable[[str], bytes]
 OPTIONS = ConversationOptions(wake_words=("okay_nabu",), wake_timeout=2.0)
 PATIENCE = 30.0
+MISSING = "pymicro-wakeword is not installed: pip install 'vivavoce[wakeword]'"
+CALLED = SessionOptions(conversation=OPTIONS)
 
 
 def question() -> bytes:
@@ -44,9 +48,22 @@ def trimmed(pcm: bytes) -> bytes:
     return samples[loud[0] : loud[-1]].tobytes()
 
 
+@pytest.fixture(params=[1, 2, 3])
+def call(recording: Read, request: pytest.FixtureRequest) -> bytes:
+    """A recording up to the end of the word: some have noise behind it, or the word once more."""
+    require(micro_wakeword.pymicro_wakeword, MISSING)
+    pcm = recording(f"wakeword/okay_nabu_{request.param}.wav")
+    engine = micro_wakeword.MicroWakeWords({})
+    stream = engine.open(("okay_nabu",))
+    first, *_ = stream.send(pcm + silence(0.5))
+    stream.close()
+    engine.close()
+    return pcm[: 2 * (first.at + HEARING.samples(0.05))]
+
+
 @asynccontextmanager
 async def session(options: ConversationOptions = OPTIONS) -> AsyncIterator[tuple[Conversation, EventRecorder]]:
-    require(micro_wakeword.pymicro_wakeword, "pymicro-wakeword is not installed: pip install 'vivavoce[wakeword]'")
+    require(micro_wakeword.pymicro_wakeword, MISSING)
     groups = [
         WorkerOptions("ears", (EngineOptions("stt", "pocketsphinx"),)),
         WorkerOptions("activity", (EngineOptions("vad", "pysilero"),)),
@@ -82,9 +99,7 @@ def final(events: EventRecorder) -> str:
     return " ".join(event.text for event in events.of(TranscriptUpdated) if event.final)
 
 
-@pytest.mark.parametrize("take", [1, 2, 3])
-async def test_word_and_question_in_one_breath(recording: Read, take: int) -> None:
-    call = trimmed(recording(f"wakeword/okay_nabu_{take}.wav"))
+async def test_word_and_question_in_one_breath(call: bytes) -> None:
     async with session() as (conversation, events):
         lead = silence(0.5)
         await speak(conversation.hear, lead + call + silence(0.1) + question(), SystemClock())
@@ -110,3 +125,13 @@ async def test_a_word_nobody_knows_is_told_at_once_though_the_engine_was_not_loa
     with pytest.raises(UnknownName, match=r"'computer' here; there is alexa, hey_jarvis, hey_mycroft, okay_nabu"):
         async with session(replace(OPTIONS, wake_words=("computer",))):
             pass
+
+
+def test_the_detector_is_loaded_at_the_start_only_where_all_need_it() -> None:
+    require(
+        importlib.util.find_spec("pymicro_wakeword"), "pymicro-wakeword is not installed: pip install 'vivavoce[wakeword]'"
+    )
+    [asked] = worker_groups(Settings(), ("wake",))
+    [always] = worker_groups(Settings(sessions=CALLED), ("wake",))
+    assert (asked.prewarm, always.prewarm) == (False, True)
+    assert asked.idle_unload is not None and always.idle_unload is None
