@@ -128,9 +128,7 @@ async def test_a_word_nobody_knows_is_told_at_once_though_the_engine_was_not_loa
 
 
 def test_the_detector_is_loaded_at_the_start_only_where_all_need_it() -> None:
-    require(
-        importlib.util.find_spec("pymicro_wakeword"), "pymicro-wakeword is not installed: pip install 'vivavoce[wakeword]'"
-    )
+    require(micro_wakeword.pymicro_wakeword, MISSING)
     [asked] = worker_groups(Settings(), ("wake",))
     [always] = worker_groups(Settings(sessions=CALLED), ("wake",))
     assert (asked.prewarm, always.prewarm) == (False, True)
