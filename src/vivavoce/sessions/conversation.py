@@ -112,7 +112,7 @@ class Conversation:
 
     def set_voice(self, voice: str) -> None:
         """Raises UnknownName."""
-        voices = [v.id for v in self._ports.tts.get(self._driver.settings.tts).capabilities.voices]
+        voices = [v.id for v in self._ports.tts.held(self._driver.settings.tts).capabilities.voices]
         if voice and voices and voice not in voices:
             raise _unknown("voice", voice, voices)
         self._driver.settings.voice = voice
@@ -167,10 +167,10 @@ class Conversation:
         """
         policy = self._options.reply.speculation
         settings = self._driver.settings
-        llm, tts = self._ports.llm.get(settings.llm), self._ports.tts.get(settings.tts)
+        llm, tts = self._ports.llm.held(settings.llm), self._ports.tts.held(settings.tts)
         metered = llm.capabilities.metered or tts.capabilities.metered
         allowed = policy == "always" or (policy == "local" and not metered)
-        latency = self._ports.stt.get(settings.stt).capabilities.final_latency
+        latency = self._ports.stt.held(settings.stt).capabilities.final_latency
         finish_after = max(0.0, FINISH_AFTER - SLOW_FINAL * latency)
         self._driver.tell(m.Changed(self._driver.now, speculate=allowed, finish_after=finish_after))
 

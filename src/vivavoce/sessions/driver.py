@@ -143,9 +143,9 @@ class TurnDriver:
     # --- commands -----------------------------------------------------------------------------------------------------
 
     def _open_segment(self, command: m.OpenSegment) -> None:
-        grammar = self._ports.llm.get(self.settings.llm).capabilities.grammar
+        grammar = self._ports.llm.held(self.settings.llm).capabilities.grammar
         options = TranscriptionOptions(self.settings.language, self._session, grammar=grammar)
-        stt = self._ports.stt.get(self.settings.stt)
+        stt = self._ports.stt.held(self.settings.stt)
         self.listening.open_segment(command.segment, command.start, stt, options)
 
     def _record_user(self, command: m.RecordUser) -> None:

@@ -24,11 +24,16 @@ PROVIDER_KINDS: tuple[ProviderKind, ...] = ("stt", "llm", "tts")
 
 @dataclass(frozen=True, slots=True)
 class Choice(Generic[T]):
-    """Named ports of one kind; the first is the default. ``aliases`` are further names: alias to name."""
+    """Named ports of one kind; the first is the default. ``aliases`` are further names: alias to name.
+
+    What is offered may change while the server runs; ``retired`` are ports that no longer are, for those who have chosen
+    them.
+    """
 
     kind: str
     ports: Mapping[str, T]
     aliases: Mapping[str, str] = field(default_factory=dict)
+    retired: Mapping[str, T] = field(default_factory=dict)
 
     def get(self, name: str | None = None) -> T:
         """The port ``name``, or the default. Raises UnknownName, which lists what there is."""
@@ -40,6 +45,11 @@ class Choice(Generic[T]):
                 f"no {self.kind} is called {name!r}; there is {', '.join(self.ports)}", code="unknown_provider"
             )
         return self.ports[name]
+
+    def held(self, name: str | None = None) -> T:
+        """The same, but one that was chosen when it was still offered is returned, too: it says itself what is wrong."""
+        known = self.name(name)
+        return self.retired[known] if known in self.retired and known not in self.ports else self.get(name)
 
     def name(self, wanted: str | None = None) -> str:
         """The name of the port that ``get`` returns, as it stands in ``ports`` if it is there."""
