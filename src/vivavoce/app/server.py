@@ -11,6 +11,7 @@ import logging
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from vivavoce.services.keys import KeyFile, location
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.http import handler as http
 from vivavoce.transports.http.page import Page
-from vivavoce.transports.http.schemas import State, WorkerStatus
+from vivavoce.transports.http.schemas import ProviderStatus, State, WorkerStatus
 from vivavoce.transports.openai import handler as openai
 from vivavoce.transports.openai import spoken_door
 from vivavoce.transports.options import check_binding
@@ -75,6 +76,10 @@ class Running:
             )
             for worker in self._parts.workers()
         ]
+
+    def providers(self) -> Sequence[ProviderStatus]:
+        """How engines and remote services fare."""
+        return [ProviderStatus(**asdict(line)) for line in self._parts.providers.lines()]
 
 
 class Application:

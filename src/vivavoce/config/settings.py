@@ -29,8 +29,8 @@ class EngineChoices:
     """Voice activity detection, for example `silero`."""
     turn: str = "auto"
     """End-of-turn detection by sound, for example `smart_turn`; `off` leaves it to the words alone."""
-    wake: str = "off"
-    """Wake words, for example `micro_wakeword`."""
+    wake: str = "auto"
+    """Wake words, for example `micro_wakeword`; `off` is for nobody to be woken by a word."""
     threads: int = 0
     """Threads of each engine that computes with several; 0 leaves a core to the rest, and takes at most four."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

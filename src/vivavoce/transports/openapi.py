@@ -14,7 +14,7 @@ from vivavoce.sessions.ports import Choice, SessionPorts
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.http.handler import Behind, application, install
 from vivavoce.transports.http.page import Page
-from vivavoce.transports.http.schemas import State, WorkerStatus
+from vivavoce.transports.http.schemas import ProviderStatus, State, WorkerStatus
 from vivavoce.transports.openai import handler as openai
 from vivavoce.transports.openai.options import OpenAIOptions
 from vivavoce.transports.options import ServerOptions
@@ -28,6 +28,9 @@ class _Nothing:
     uptime = 0.0
 
     def workers(self) -> Sequence[WorkerStatus]:
+        return ()
+
+    def providers(self) -> Sequence[ProviderStatus]:
         return ()
 
     def snapshot(self) -> Mapping[str, Any]:

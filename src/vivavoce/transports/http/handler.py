@@ -26,7 +26,9 @@ from vivavoce.transports.http.schemas import (
     Health,
     MetricsReport,
     OneTimeToken,
+    ProviderList,
     ProviderNames,
+    ProviderStatus,
     SessionStatus,
     State,
     Status,
@@ -53,6 +55,8 @@ class StatusProvider(Protocol):
 
     def workers(self) -> Sequence[WorkerStatus]: ...
 
+    def providers(self) -> Sequence[ProviderStatus]: ...
+
 
 class MetricsProvider(Protocol):
     """Numbers about everything: ``counts``, ``latencies`` (each with count, p50, p95, p99, max) and ``gauges``."""
@@ -78,6 +82,7 @@ def install(app: FastAPI, behind: Behind) -> None:
     """Open the door in an application made by ``application``."""
     problems.install(app)
     app.include_router(_machine(behind))
+    app.include_router(_providers(behind.status))
     app.include_router(_tokens(behind.entrance))
     if behind.models is not None:
         app.include_router(models_router(behind.models))
@@ -140,6 +145,7 @@ def _machine(behind: Behind) -> APIRouter:
             sessions_max=sessions.options.max_sessions,
             sessions_opened=sessions.opened,
             workers=list(behind.status.workers()),
+            providers=list(behind.status.providers()),
         )
 
     @routes.get("/api/config", responses=_ERRORS)
@@ -151,6 +157,17 @@ def _machine(behind: Behind) -> APIRouter:
     async def metrics() -> MetricsReport:
         """Counts, latency percentiles per stage, queue depths, event-loop lag and audio age."""
         return MetricsReport.model_validate({"uptime": behind.status.uptime, **behind.metrics.snapshot()})
+
+    return routes
+
+
+def _providers(status: StatusProvider) -> APIRouter:
+    routes = APIRouter(tags=["server"])
+
+    @routes.get("/api/providers", responses=_ERRORS)
+    async def providers() -> ProviderList:
+        """Engines and remote services: their places in the chains, breakers, last errors, times to the first output."""
+        return ProviderList(providers=list(status.providers()))
 
     return routes
 
