@@ -70,7 +70,8 @@ class MediaCalls:
     def status(self) -> list[WorkerStatus]:
         """One line per process, or place for one; nothing where nobody ever called."""
         lines = self._group.status()
-        return [] if not self.options.prewarm and all(line.state == "empty" and not line.restarts for line in lines) else lines
+        unused = all(line.state == "empty" and not line.restarts for line in lines)
+        return [] if unused and not self.options.prewarm else lines
 
     @property
     def backend(self) -> str:
@@ -216,5 +217,3 @@ def _group(options: WebRtcOptions) -> WorkerOptions:
         max_waiting=options.max_calls,
         load_deadline=30.0,
     )
-
-

@@ -10,8 +10,9 @@ from __future__ import annotations
 import struct
 
 from vivavoce.contracts.errors import ProtocolViolation
+from vivavoce.workers.options import EngineKind
 
-KIND = "rtc"
+KIND: EngineKind = "rtc"
 """What a media process calls its engine."""
 RATE = 24_000
 """Samples per second of replies; the encoder takes them as they are."""

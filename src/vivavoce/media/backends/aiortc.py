@@ -52,7 +52,7 @@ EXPECTED_LOSS = 5
 _logger = logging.getLogger(__name__)
 _CLOCK = fractions.Fraction(1, 48_000)
 _MAX_SIZE = re.compile(r"a=max-message-size:\d+")
-_STATES: dict[str, State] = {"connected": "connected", "disconnected": "disconnected", "failed": "closed", "closed": "closed"}
+_STATES: dict[str, State] = {name: name for name in ("connected", "disconnected", "closed")} | {"failed": "closed"}
 
 
 class AiortcBackend:
@@ -118,7 +118,9 @@ class AiortcPeer:
             self._prepare()
             await connection.setLocalDescription(await connection.createAnswer())
         except (ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
-            raise ProtocolViolation(f"this is no offer that can be answered: {error}", code="bad_offer", cause=error) from error
+            raise ProtocolViolation(
+                f"this is no offer that can be answered: {error}", code="bad_offer", cause=error
+            ) from error
         except (InvalidAccessError, InvalidStateError) as error:
             raise ProtocolViolation(f"this offer does not fit: {error}", code="bad_offer", cause=error) from error
         text: str = connection.localDescription.sdp
@@ -128,7 +130,7 @@ class AiortcPeer:
         """Opus in both directions, our encoder, a short jitter buffer."""
         spoken = [transceiver for transceiver in self._connection.getTransceivers() if transceiver.kind == "audio"]
         if not spoken:
-            raise ProtocolViolation("the offer has no audio; offer a microphone, or a transceiver of kind audio", code="bad_offer")
+            raise ProtocolViolation("the offer has no audio; offer a microphone, or an audio transceiver", code="bad_offer")
         opus = [codec for codec in RTCRtpReceiver.getCapabilities("audio").codecs if codec.mimeType == "audio/opus"]
         for transceiver in spoken:
             transceiver.setCodecPreferences(opus)
@@ -215,7 +217,7 @@ class AiortcPeer:
             self._events.state("closed")
 
 
-class _Voice(MediaStreamTrack):
+class _Voice(MediaStreamTrack):  # type: ignore[misc]
     """What the client hears, as Opus packets."""
 
     kind = "audio"
