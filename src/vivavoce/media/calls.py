@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from vivavoce.contracts.audio import AudioFormat, ReplyAudio, Stamp
+from vivavoce.contracts.audio import ReplyAudio, Stamp
 from vivavoce.contracts.errors import Overloaded, ProtocolViolation, Unavailable, VivavoceError
 from vivavoce.contracts.ports import Clock
-from vivavoce.media.frames import KIND, RATE, pack_reply
+from vivavoce.media.frames import KIND, pack_reply
 from vivavoce.media.options import WebRtcOptions
 from vivavoce.workers.access import EngineAccess
 from vivavoce.workers.fleet import WorkerStatus
@@ -97,7 +97,7 @@ class MediaCalls:
 
 
 class Call:
-    """One call; also the sink of its session."""
+    """One call."""
 
     def __init__(self, access: EngineAccess, sdp: str, listener: CallListener, gone: Any) -> None:
         self._listener = listener
@@ -129,15 +129,10 @@ class Call:
             self._end()
             self._job.cancel()
 
-    # --- AudioSink
-
-    @property
-    def format(self) -> AudioFormat:
-        """What the encoder takes."""
-        return AudioFormat(RATE)
+    # --- what the client is to hear
 
     def write(self, audio: ReplyAudio) -> None:
-        """See AudioSink."""
+        """A piece of a reply at ``frames.RATE``, without waiting; sessions pace themselves by ``played``."""
         self._job.write(Kind.AUDIO, pack_reply(audio.stamp.generation, audio.chunk.offset, audio.chunk.pcm))
 
     def pause(self, stamp: Stamp) -> None:

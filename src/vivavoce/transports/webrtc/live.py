@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from vivavoce.contracts.audio import AudioFormat, ReplyAudio, Stamp
-from vivavoce.contracts.errors import InternalError, Unavailable, VivavoceError
+from vivavoce.contracts.errors import InternalError, VivavoceError
 from vivavoce.contracts.events import SessionEvent, SessionFailed
 from vivavoce.contracts.ports import Clock, EventListener
 from vivavoce.flow.tasks import Gate
 from vivavoce.media.calls import Call, Json, MediaCalls
+from vivavoce.media.frames import RATE
 from vivavoce.sessions.conversation import EXPIRED, Conversation
 from vivavoce.sessions.options import ConversationOptions
 from vivavoce.sessions.registry import Sessions
@@ -89,7 +90,7 @@ class Line(Protocol):
 
 
 class LiveCall:
-    """``open``, then ``run`` until it is over. Also the listener of its media, and the sink of its conversation."""
+    """``open``, then ``run`` until it is over. Also the listener of its media."""
 
     def __init__(self, id: str, owner: str, around: Surroundings, speak: Callable[[Line], Spoken]) -> None:
         self.id = id
@@ -109,9 +110,10 @@ class LiveCall:
     async def open(self, sdp: str) -> str:
         """Take the offer; the answer to it. Raises errors of the tree, and leaves nothing behind."""
         self._call = call = self._around.media.call(sdp, self)
+        sink = Sink(call, self._spoken)
         try:
             answer = await call.answer()
-            conversation = await self._around.sessions.open(TRANSPORT, self._spoken.options(), self, self._told)
+            conversation = await self._around.sessions.open(TRANSPORT, self._spoken.options(), sink, self._told)
         except BaseException:
             call.hang_up()
             self._spoken.close()
@@ -223,36 +225,6 @@ class LiveCall:
             self._spoken.failed(error)
             self._finish()
 
-    # --- AudioSink
-
-    @property
-    def format(self) -> AudioFormat:
-        """See AudioSink."""
-        return self._media.format
-
-    def write(self, audio: ReplyAudio) -> None:
-        """See AudioSink."""
-        self._media.write(audio)
-        self._spoken.sounded(audio)
-
-    def pause(self, stamp: Stamp) -> None:
-        """See AudioSink."""
-        self._media.pause(stamp)
-
-    def resume(self, stamp: Stamp) -> None:
-        """See AudioSink."""
-        self._media.resume(stamp)
-
-    def clear(self, stamp: Stamp) -> None:
-        """See AudioSink."""
-        self._media.clear(stamp)
-
-    @property
-    def _media(self) -> Call:
-        if self._call is None:
-            raise Unavailable("the call is not open")
-        return self._call
-
     # --- the session
 
     def _told(self, event: SessionEvent) -> None:
@@ -268,6 +240,32 @@ class LiveCall:
         _logger.error("a call failed", exc_info=error)
         self._spoken.failed(InternalError("something broke on the server; the log says what", cause=error))
         self._finish()
+
+
+class Sink:
+    """See AudioSink: what a conversation says goes to the media process, and the protocol hears of it."""
+
+    def __init__(self, call: Call, spoken: Spoken) -> None:
+        self._call = call
+        self._spoken = spoken
+        self.format = AudioFormat(RATE)
+
+    def write(self, audio: ReplyAudio) -> None:
+        """See AudioSink."""
+        self._call.write(audio)
+        self._spoken.sounded(audio)
+
+    def pause(self, stamp: Stamp) -> None:
+        """See AudioSink."""
+        self._call.pause(stamp)
+
+    def resume(self, stamp: Stamp) -> None:
+        """See AudioSink."""
+        self._call.resume(stamp)
+
+    def clear(self, stamp: Stamp) -> None:
+        """See AudioSink."""
+        self._call.clear(stamp)
 
 
 def ice_servers(options: Any) -> list[Json]:

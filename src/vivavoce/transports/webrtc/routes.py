@@ -15,7 +15,42 @@ from vivavoce.transports.webrtc.handler import NewSession, WebRtcDoor
 from vivavoce.transports.webrtc.live import ice_servers
 
 CALLS = "/v1/realtime/calls"
-MAX_CANDIDATE_BODY = 8 * 1024
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_SDP: dict[str, Any] = {"application/sdp": {"schema": _TEXT}}
+_OFFER: dict[str, Any] = {
+    "type": "object",
+    "required": ["sdp"],
+    "properties": {
+        "sdp": {**_TEXT, "description": "What `createOffer` gave."},
+        "type": {"const": "offer"},
+        "hello": {"type": "object", "description": "Wishes as in the `hello` of `/ws/audio`, without `audio`."},
+    },
+}
+_ANSWER: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "id": _TEXT,
+        "sdp": {**_TEXT, "description": "For `setRemoteDescription`."},
+        "type": {"const": "answer"},
+        "ice_servers": {"type": "array", "items": {"type": "object"}},
+        "token": {**_TEXT, "description": "Opens the call's control socket, as often as it is needed."},
+    },
+}
+_FORM: dict[str, Any] = {"type": "object", "required": ["sdp"], "properties": {"sdp": _TEXT, "session": _TEXT}}
+_Answers = dict[int | str, dict[str, Any]]
+_REFUSED: _Answers = {
+    400: {"description": "This is no offer, or there is no audio in it."},
+    501: {"description": "No WebRTC library is installed; the message names the command."},
+    503: {"description": "All calls, or sessions, are taken."},
+}
+_CALL: _Answers = {201: {"description": "The call.", "content": {"application/json": {"schema": _ANSWER}}}, **_REFUSED}
+_SAID: _Answers = {201: {"description": "The answer; `Location` names the call.", "content": _SDP}, **_REFUSED}
+_OVER: _Answers = {404: {"description": "There is no such call."}}
+
+
+def _body(content: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def routes_of(door: WebRtcDoor, new_session: NewSession) -> APIRouter:
@@ -34,7 +69,12 @@ def _native(routes: APIRouter, door: WebRtcDoor) -> None:
         """STUN and TURN servers, for a client's `RTCPeerConnection`."""
         return JSONResponse({"ice_servers": ice_servers(options)})
 
-    @routes.post("/webrtc/offer", status_code=201)
+    @routes.post(
+        "/webrtc/offer",
+        status_code=201,
+        responses=_CALL,
+        openapi_extra=_body({"application/json": {"schema": _OFFER}}),
+    )
     async def offer(request: Request) -> Response:
         """Open a call: JSON `{sdp, type: "offer", hello?}`; the answer holds `{id, sdp, type, ice_servers, token}`.
 
@@ -48,14 +88,19 @@ def _native(routes: APIRouter, door: WebRtcDoor) -> None:
         body = {"id": call.id, "sdp": sdp, "type": "answer", "ice_servers": ice_servers(options), "token": token}
         return JSONResponse(body, 201)
 
-    @routes.delete("/webrtc/{id}", status_code=204)
+    @routes.delete("/webrtc/{id}", status_code=204, responses=_OVER)
     async def hang_up(id: str, request: Request) -> Response:
         """End a call."""
         return _end(door, id, request, 204)
 
 
 def _realtime(routes: APIRouter, door: WebRtcDoor, new_session: NewSession) -> None:
-    @routes.post(CALLS, status_code=201)
+    @routes.post(
+        CALLS,
+        status_code=201,
+        responses=_SAID,
+        openapi_extra=_body({**_SDP, "multipart/form-data": {"schema": _FORM}}),
+    )
     async def calls(request: Request) -> Response:
         """Open a call as OpenAI does: `application/sdp`, or a form with `sdp` and `session`; the answer is SDP.
 
@@ -69,7 +114,7 @@ def _realtime(routes: APIRouter, door: WebRtcDoor, new_session: NewSession) -> N
             return _refusal(error)
         return Response(sdp, 201, {"location": f"{CALLS}/{call.id}"}, "application/sdp")
 
-    @routes.post(CALLS + "/{id}/hangup")
+    @routes.post(CALLS + "/{id}/hangup", responses=_OVER)
     async def hang_up(id: str, request: Request) -> Response:
         """End a call."""
         return _end(door, id, request, 200)
