@@ -22,6 +22,7 @@ try:
     import av
     from aiortc import MediaStreamTrack, RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
     from aiortc.mediastreams import MediaStreamError
+    from aiortc.rtcconfiguration import RTCIceTransportPolicy
 except ImportError:
     aioice = None
     MediaStreamTrack = object
@@ -108,11 +109,13 @@ class Caller:
 
 
 @asynccontextmanager
-async def caller(server: LiveServer, label: str = "vivavoce", ice: list[Any] | None = None) -> AsyncIterator[Caller]:
-    """A peer with a microphone and a data channel, not yet connected."""
+async def caller(server: LiveServer, label: str = "vivavoce", relay: dict[str, Any] | None = None) -> AsyncIterator[Caller]:
+    """A peer with a microphone and a data channel, not yet connected; ``relay`` is the one TURN server it may go by."""
     require(aioice, "aiortc is not installed (pip install 'vivavoce[webrtc]')")
     own, aioice.ice.get_host_addresses = aioice.ice.get_host_addresses, lambda **_: ["127.0.0.1"]
-    peer = RTCPeerConnection(RTCConfiguration(iceServers=[RTCIceServer(**server_) for server_ in ice or []]))
+    policy = RTCIceTransportPolicy.RELAY if relay else RTCIceTransportPolicy.ALL
+    servers = [RTCIceServer(**relay)] if relay else []
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=servers, iceTransportPolicy=policy))
     microphone = Microphone()
     peer.addTrack(microphone)
     one = Caller(server, peer, microphone, peer.createDataChannel(label))
