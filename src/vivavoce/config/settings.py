@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from vivavoce.media.options import WebRtcOptions
 from vivavoce.providers.options import DiscoveryOptions, ProviderOptions
 from vivavoce.services.options import ModelOptions
 from vivavoce.sessions.options import SessionOptions
@@ -67,6 +68,8 @@ class Settings:
     """Sessions of `/ws/audio` that outlive their connection."""
     openai: OpenAIOptions = field(default_factory=OpenAIOptions)
     """The routes under `/v1` that clients of OpenAI's API use."""
+    webrtc: WebRtcOptions = field(default_factory=WebRtcOptions)
+    """Calls over WebRTC."""
     sessions: SessionOptions = field(default_factory=SessionOptions)
     """Conversations: limits, endpointing, barge-in, replies."""
     engines: EngineChoices = field(default_factory=EngineChoices)

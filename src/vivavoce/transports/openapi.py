@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from vivavoce.flow.clock import SystemClock
+from vivavoce.media.calls import MediaCalls
+from vivavoce.media.options import WebRtcOptions
 from vivavoce.sessions.options import SessionOptions
 from vivavoce.sessions.ports import Choice, SessionPorts
 from vivavoce.sessions.registry import Sessions
@@ -19,6 +21,8 @@ from vivavoce.transports.openai import handler as openai
 from vivavoce.transports.openai.options import OpenAIOptions
 from vivavoce.transports.options import ServerOptions
 from vivavoce.transports.realtime.routes import routes_of
+from vivavoce.transports.webrtc.handler import WebRtcDoor
+from vivavoce.transports.webrtc.routes import routes_of as webrtc_routes
 
 
 class _Nothing:
@@ -44,6 +48,9 @@ def openapi_text() -> str:
     sessions = Sessions(ports, SessionOptions(), SystemClock())
     app = application()
     openai.install(app, openai.OpenAIDoor(sessions, OpenAIOptions(), SystemClock(), nothing))
+    media = MediaCalls(WebRtcOptions(), SystemClock())
+    calls = WebRtcDoor(sessions, ServerOptions(), SystemClock(), nothing, media)
+    app.include_router(webrtc_routes(calls, dict))
     app.include_router(routes_of(nothing, SystemClock(), dict))
     install(app, Behind(sessions, nothing, nothing, ServerOptions(), Page(Path("/nonexistent")), nothing, nothing))
     document = app.openapi()

@@ -89,7 +89,11 @@ def install(app: FastAPI, behind: Behind) -> None:
     app.include_router(_page(behind.page))
     if behind.options.allowed_origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=behind.options.allowed_origins, allow_methods=["*"], allow_headers=["*"]
+            CORSMiddleware,
+            allow_origins=behind.options.allowed_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["Location"],
         )
     app.add_middleware(EntranceMiddleware, entrance=behind.entrance)
     app.add_middleware(problems.GuardMiddleware, guard=Guard(behind.options))
