@@ -108,10 +108,11 @@ def drive(environment: str, driver: str, *arguments: str, seconds: float = 300.0
     return run([str(python), str(HERE / "drivers" / driver), *arguments], seconds, **variables)
 
 
-def run(command: list[str], seconds: float = 300.0, **variables: str) -> dict[str, Any]:
+def run(command: list[str], seconds: float = 300.0, at: Path | None = None, **variables: str) -> dict[str, Any]:
     """A command that prints JSON on its last line, with nothing of this project's environment around it."""
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "TMPDIR", "HOME")}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds, env={**kept, **variables})
+    environment = {**kept, **variables}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds, env=environment, cwd=at)
     assert done.returncode == 0, done.stderr[-4000:] + done.stdout[-2000:]
     seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return seen

@@ -69,7 +69,7 @@ def test_every_format_can_be_played_and_is_as_long_as_the_others(seen: Seen, fol
     exact = decoded(folder / "speech.pcm", "pcm")
     assert 3 * 24_000 < exact.size < 8 * 24_000
     samples = decoded(folder / f"speech.{form}", form)
-    assert abs(samples.size - exact.size) <= 2_400, "encoders may pad, by less than a tenth of a second"
+    assert abs(samples.size - exact.size) <= 4_800, "encoders pad by 2 050 samples; no two takes of this voice are alike"
     assert np.abs(samples.astype(np.int32)).max() > 3_000, "it can be heard"
 
 
@@ -84,12 +84,11 @@ def test_a_voice_is_a_name_or_an_object(seen: Seen) -> None:
     assert got(seen, "voices")
 
 
-def test_speech_as_events_is_the_same_speech(seen: Seen, folder: Path) -> None:
+def test_speech_as_events_is_the_same_speech(seen: Seen) -> None:
     events = got(seen, "events")
     assert set(events["types"][:-1]) == {"speech.audio.delta"} and events["types"][-1] == "speech.audio.done"
     assert events["usage"]["total_tokens"] == events["usage"]["input_tokens"] + events["usage"]["output_tokens"] > 0
-    assert got(seen, "pcm")
-    assert (folder / "events.pcm").read_bytes() == (folder / "speech.pcm").read_bytes()
+    assert events["same"]
 
 
 def test_a_transcription_comes_in_every_format(seen: Seen) -> None:

@@ -1,0 +1,106 @@
+"""OpenAI's JavaScript library at a real server."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.conftest import HERE, Guarded, Served, got, raised, run
+from tests.clients.sounds import LONG, TEXT, decoded, recording
+from tests.clients.test_openai import FORMATS, HEARD, READ, SAID
+from tests.conftest import require
+
+pytestmark = [pytest.mark.engine, pytest.mark.process]
+
+Seen = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("script")
+
+
+@pytest.fixture(scope="module")
+def seen(folder: Path, server: Served, guarded: Guarded) -> Seen:
+    package = HERE / "node"
+    require(shutil.which("node"), "node is not installed (Debian: apt-get install nodejs npm)")
+    require((package / "node_modules" / "openai").is_dir(), "run scripts/client-environments.sh node")
+    plan = {
+        "url": server.url,
+        "guarded": guarded.served.url,
+        "folder": str(folder),
+        "recording": str(recording(folder, *SAID)),
+        "text": TEXT,
+        "long": LONG,
+        "question": "what is twelve times twelve",
+        "forms": HEARD,
+    }
+    return run(["node", str(HERE / "drivers" / "openai_javascript.mjs"), json.dumps(plan)], at=package)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_can_be_played(seen: Seen, folder: Path, form: str) -> None:
+    assert got(seen, form)["type"].startswith(FORMATS[form])
+    samples = decoded(folder / f"script.{form}", form)
+    assert abs(samples.size - decoded(folder / "script.pcm", "pcm").size) <= 4_800
+
+
+def test_speech_comes_while_it_is_spoken_and_stops_with_its_reader(seen: Seen) -> None:
+    streamed = got(seen, "streaming")
+    assert streamed["bytes"] > 0 and streamed["at work"] == 1 and streamed["idle behind"]
+
+
+def test_a_voice_may_be_an_object(seen: Seen) -> None:
+    assert got(seen, "as object") > 48_000
+
+
+def test_a_transcription_comes_in_every_format(seen: Seen) -> None:
+    assert got(seen, "heard as json")["text"] == READ
+    assert got(seen, "heard as text").strip() == READ
+    assert got(seen, "heard as srt").startswith("1\n00:00:0")
+    assert got(seen, "heard as vtt").startswith("WEBVTT\n")
+    assert got(seen, "heard as verbose_json")["segments"][0]["text"] == "what is twelve times twelve"
+    assert got(seen, "heard as diarized_json")["segments"][0]["speaker"] == "A"
+    assert [word["word"] for word in got(seen, "heard words")["words"]] == READ.split()
+
+
+def test_a_transcription_comes_in_pieces(seen: Seen) -> None:
+    *deltas, done = got(seen, "heard in pieces")
+    assert len(deltas) == 2 and "".join(delta["delta"] for delta in deltas) == done["text"] == READ
+
+
+def test_models_and_answers(seen: Seen) -> None:
+    assert {"tts-1", "whisper-1", "flite", "pocketsphinx"} <= set(got(seen, "models"))
+    assert "144" in got(seen, "chat")["text"] and got(seen, "chat stream") == got(seen, "chat")["text"]
+    assert got(seen, "chat")["request"].startswith("req_")
+
+
+@pytest.mark.parametrize(
+    ("act", "kind", "status", "code"),
+    [
+        ("bad voice", "BadRequestError", 400, "invalid_value"),
+        ("translation", "BadRequestError", 400, "invalid_value"),
+        ("no recording", "BadRequestError", 400, "invalid_audio"),
+        ("unknown model", "NotFoundError", 404, "model_not_found"),
+        ("wrong key", "AuthenticationError", 401, "invalid_api_key"),
+    ],
+)
+def test_errors_are_of_their_classes(seen: Seen, act: str, kind: str, status: int, code: str) -> None:
+    error = raised(seen, act)
+    assert (error["class"], error["status"], error["code"]) == (kind, status, code)
+    assert error["requestID"].startswith("req_")
+
+
+def test_the_lock_file_names_no_host() -> None:
+    lock = (HERE / "node" / "package-lock.json").read_text()
+    assert "://" not in lock and json.loads(lock)["packages"]["node_modules/openai"]["integrity"]
+
+
+def test_the_environments_are_pinned_without_a_host() -> None:
+    for file in (HERE / "environments").iterdir():
+        for line in file.read_text().splitlines():
+            assert "==" in line and "://" not in line, (file.name, line)
