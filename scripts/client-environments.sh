@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Makes an environment for every client nobody here wrote: .venv-clients/NAME for each tests/clients/environments/NAME.in,
-# and tests/clients/node/node_modules. Does nothing for what has not changed. Needs uv, or Python 3.11 with pip; npm.
+# Makes an environment for every client nobody here wrote: .venv-clients/NAME for each tests/clients/environments/NAME.in;
+# that of `node` holds Node.js itself, and with it come tests/clients/node/node_modules. Does nothing for what has not
+# changed. Needs uv (which `make setup` brings), or Python 3.11 to 3.13 with pip.
 #
 #   scripts/client-environments.sh              all of them
-#   scripts/client-environments.sh NAME...      only these (node is a name, too)
+#   scripts/client-environments.sh NAME...      only these
 #   scripts/client-environments.sh lock NAME... resolve anew: writes environments/NAME.txt, every version, no address
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,6 +12,7 @@ cd "$(dirname "$0")/.."
 TABLE=tests/clients/environments
 NODE=tests/clients/node
 HOME_OF_ALL=.venv-clients
+LOCK=
 
 say() { echo "clients: $*"; }
 fail() { echo "clients: error: $*" >&2; exit 1; }
@@ -31,12 +33,16 @@ fingerprint() { # of an environment: what would be installed, where and by what
     pwd
 }
 
+find_uv() { # the system's, or the one among the development tools of `make setup`
+    command -v uv || { [[ -x .venv/bin/uv ]] && echo "$PWD/.venv/bin/uv"; }
+}
+
 install() { # environment, arguments of pip install
-    local at=$1 python
+    local at=$1 python uv
     shift
-    if command -v uv >/dev/null; then
-        uv venv --quiet --clear --python "${PYTHON:->=3.11,<3.14}" "$at"
-        uv pip install --quiet --python "$at/bin/python" "$@"
+    if uv=$(find_uv); then
+        "$uv" venv --quiet --clear --python "${PYTHON:->=3.11,<3.14}" "$at"
+        "$uv" pip install --quiet --python "$at/bin/python" "$@"
         return
     fi
     python=$(find_python)
@@ -61,15 +67,12 @@ make_python() {
     fingerprint "${files[@]}" >"$at/.stamp"
 }
 
-make_node() {
+make_packages() { # of JavaScript, by the Node.js of the environment `node`
     local stamp=$NODE/node_modules/.stamp
-    if ! command -v npm >/dev/null; then
-        say "npm is not installed: no JavaScript client (Debian: apt-get install npm)"
-        return 0
-    fi
     [[ ! -f $stamp || $(<"$stamp") != "$(fingerprint "$NODE"/package*.json)" ]] || return 0
-    say "making node"
-    npm ci --prefix "$NODE" --silent --no-audit --no-fund --no-update-notifier --ignore-scripts
+    say "making the packages of node"
+    PATH="$PWD/$HOME_OF_ALL/node/bin:$PATH" \
+        npm ci --prefix "$NODE" --silent --no-audit --no-fund --no-update-notifier --ignore-scripts
     fingerprint "$NODE"/package*.json >"$stamp"
 }
 
@@ -85,17 +88,23 @@ PYTHON
     fingerprint "$TABLE/$1.in" "$TABLE/$1.txt" >"$HOME_OF_ALL/$1/.stamp"
 }
 
-ACTION=make
+ACTION=make_python
 if [[ ${1:-} == lock ]]; then
-    ACTION=lock
+    ACTION=lock LOCK=lock
     shift
 fi
-names=("$@")
-if [[ ${#names[@]} -eq 0 ]]; then
-    for file in "$TABLE"/*.in; do names+=("$(basename "$file" .in)"); done
-    [[ $ACTION == lock ]] || names+=(node)
-fi
 mkdir -p "$HOME_OF_ALL"
-for name in "${names[@]}"; do
-    if [[ $name == node ]]; then make_node; elif [[ $ACTION == lock ]]; then lock "$name"; else make_python "$name"; fi
+if [[ $# -eq 0 ]]; then
+    broken=()
+    for file in "$TABLE"/*.in; do
+        name=$(basename "$file" .in)
+        scripts/client-environments.sh $LOCK "$name" || broken+=("$name")
+    done
+    [[ ${#broken[@]} -gt 0 ]] || exit 0
+    [[ ${CI:-} != true ]] || fail "could not be made: ${broken[*]}"
+    say "warning: could not be made: ${broken[*]}; the tests that need them will be skipped"
+fi
+for name in "$@"; do
+    "$ACTION" "$name"
+    if [[ $ACTION/$name == make_python/node ]]; then make_packages; fi
 done

@@ -1,6 +1,6 @@
 """Real servers with the real built-in engines, and clients nobody here wrote in environments of their own.
 
-Made by ``scripts/client-environments.sh``; run by ``make test-outside``.
+The environments are made by ``scripts/client-environments.sh``; ``make test-outside`` runs it all.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from tests.live.server import STARTS_WITHIN, free_port
 
 HERE = Path(__file__).parent
 ENVIRONMENTS = ROOT / ".venv-clients"
+PATIENT = ("--set", "sessions.conversation.watchdogs.transcript=60", "--set", "discovery.services=[]")
+"""A busy machine is no reason to lose a word, and what else runs on this machine is no part of the test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ class Guarded:
 def _serve(*arguments: str) -> Iterator[Served]:
     require(shutil.which("flite"), "flite is not installed (Debian: apt-get install flite)")
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "vivavoce", "serve", "--port", str(port), *arguments])
+    command = [sys.executable, "-m", "vivavoce", "serve", "--port", str(port), *PATIENT, *arguments]
+    process = subprocess.Popen(command)
     served = Served(f"http://127.0.0.1:{port}", process.pid)
     try:
         for _ in range(round(STARTS_WITHIN / 0.1)):
@@ -87,7 +90,23 @@ def _serve(*arguments: str) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Served]:
-    yield from _serve()
+    yield from _serve("--set", "engines.llm=commands")
+
+
+@pytest.fixture(scope="session")
+def thinking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server with a language model beside it that calls tools and can talk at length (``mind``)."""
+    mind = subprocess.Popen([sys.executable, "-m", "tests.clients.mind"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert mind.stdout is not None
+    try:
+        url = mind.stdout.readline().strip()
+        settings = tmp_path_factory.mktemp("thinking") / "vivavoce.yaml"
+        settings.write_text(json.dumps({"providers": [{"name": "mind", "url": url, "llm": "test-model"}]}))
+        yield from _serve("--config", str(settings), "--set", "engines.llm=mind")
+    finally:
+        mind.terminate()
+        mind.wait(10)
+        mind.stdout.close()
 
 
 @pytest.fixture(scope="session")
@@ -106,6 +125,14 @@ def drive(environment: str, driver: str, *arguments: str, seconds: float = 300.0
     python = ENVIRONMENTS / environment / "bin" / "python"
     require(python.exists(), f"{environment} is not installed (scripts/client-environments.sh {environment})")
     return run([str(python), str(HERE / "drivers" / driver), *arguments], seconds, **variables)
+
+
+def drive_node(driver: str, *arguments: str, **variables: str) -> dict[str, Any]:
+    """The same with the Node.js and the packages of the environment ``node``."""
+    node, package = ENVIRONMENTS / "node" / "bin" / "node", HERE / "node"
+    there = node.exists() and (package / "node_modules" / ".stamp").exists()
+    require(there, "node is not installed (scripts/client-environments.sh node)")
+    return run([str(node), str(HERE / "drivers" / driver), *arguments], at=package, **variables)
 
 
 def run(command: list[str], seconds: float = 300.0, at: Path | None = None, **variables: str) -> dict[str, Any]:

@@ -42,6 +42,13 @@ def recording(folder: Path, *texts: str) -> Path:
     return path
 
 
+def at_24_khz(path: Path) -> Path:
+    """The same recording at the rate of the Realtime protocol, by ffmpeg."""
+    there = path.with_name(f"{path.stem}-24.wav")
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", str(path), "-ar", "24000", str(there)], check=True)
+    return there
+
+
 def words(text: str) -> list[str]:
     return re.findall(r"[a-z']+", text.lower())
 

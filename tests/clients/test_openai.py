@@ -11,7 +11,7 @@ import pytest
 
 from tests.clients.conftest import Guarded, Served, drive, got, raised
 from tests.clients.sounds import LONG, MOST_WORD_ERRORS, SENTENCES, TEXT, decoded, recording, word_errors, words
-from vivavoce.transports.openai.aliases import SPEECH_MODELS, TRANSCRIPTION_MODELS
+from vivavoce.transports.aliases import SPEECH_MODELS, TRANSCRIPTION_MODELS
 
 pytestmark = [pytest.mark.engine, pytest.mark.process]
 
@@ -162,7 +162,7 @@ def test_what_it_says_it_understands(seen: Seen) -> None:
         ("bad speed", "BadRequestError", "invalid_value", "speed"),
         ("bad model", "NotFoundError", "model_not_found", "model"),
         ("unknown model", "NotFoundError", "model_not_found", "model"),
-        ("no recording", "BadRequestError", "invalid_audio", None),
+        ("no recording", "BadRequestError", "unsupported_audio", None),
         ("wrong key", "AuthenticationError", "invalid_api_key", None),
         ("narrow key", "PermissionDeniedError", "insufficient_scope", None),
     ],
