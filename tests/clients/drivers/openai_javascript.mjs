@@ -1,22 +1,11 @@
 // OpenAI's JavaScript library: `node openai_javascript.mjs PLAN`, the plan as for openai_sdk.py.
 // It is run with the folder of its package as the working directory.
 import fs from "node:fs";
-import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
+import { act, load } from "./acting.mjs";
 
-const here = createRequire(pathToFileURL(process.cwd() + "/package.json"));
-const { default: OpenAI, toFile } = await import(pathToFileURL(here.resolve("openai")).href);
+const { default: OpenAI, toFile } = await load("openai");
 const plan = JSON.parse(process.argv[2]);
 const client = new OpenAI({ baseURL: `${plan.url}/v1`, apiKey: "unused", maxRetries: 0 });
-
-async function act(work) {
-  try {
-    return { got: await work() };
-  } catch (error) {
-    const { status, code, param, type, requestID } = error;
-    return { raised: { class: error.constructor.name, message: error.message, status, code, param, type, requestID } };
-  }
-}
 
 const file = () => fs.createReadStream(plan.recording);
 const speech = (more) =>

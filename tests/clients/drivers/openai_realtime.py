@@ -103,7 +103,8 @@ class Talk:
 
 @asynccontextmanager
 async def talk(url: str = PLAN["url"], key: str = "unused", update: Any = None, **query: Any) -> AsyncIterator[Talk]:
-    model = {} if "intent" in query else {"model": "gpt-realtime"}
+    needless = "intent" in query and not openai.__version__.startswith("1.")
+    model = {} if needless else {"model": "gpt-realtime"}
     async with client_of(url, key).realtime.connect(extra_query=query, **model) as connection:
         here = Talk(connection)
         await here.until("session.created")
