@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -65,7 +66,18 @@ class Guarded:
             capture_output=True,
             text=True,
         )
-        return str(json.loads(made.stdout)["key"])
+        key = str(json.loads(made.stdout)["key"])
+        if self.served.url:
+            assert self.served.settles(lambda: self._known(key), True), "the server looks for new keys every two seconds"
+        return key
+
+    def _known(self, key: str) -> bool:
+        asked = Request(f"{self.served.url}/v1/realtime/client_secrets", b"{}", {"Authorization": f"Bearer {key}"})
+        try:
+            with urlopen(asked, timeout=10):
+                return True
+        except HTTPError as error:
+            return error.code != 401
 
 
 def _serve(*arguments: str) -> Iterator[Served]:
@@ -142,6 +154,9 @@ def run(command: list[str], seconds: float = 300.0, at: Path | None = None, **va
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds, env=environment, cwd=at)
     assert done.returncode == 0, done.stderr[-4000:] + done.stdout[-2000:]
     seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    for name, did in seen.items():
+        if isinstance(did, dict) and did.get("seconds", 0) > 1:
+            print(f"{name}: {did['seconds']:.1f} s", file=sys.stderr)
     return seen
 
 

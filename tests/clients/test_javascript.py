@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.clients.conftest import HERE, Guarded, Served, drive_node, got, raised
-from tests.clients.sounds import LONG, TEXT, decoded, recording
+from tests.clients.sounds import LONG, TEXT, at_24_khz, decoded, recording
 from tests.clients.test_openai import FORMATS, HEARD, READ, SAID
+from tests.clients.test_realtime import ANSWER, ANSWERED, QUESTION, in_order
+from tests.clients.test_realtime import HEARD as HEARD_TURN
+from tests.conftest import require
 
 pytestmark = [pytest.mark.engine, pytest.mark.process]
 
@@ -88,6 +94,63 @@ def test_errors_are_of_their_classes(seen: Seen, act: str, kind: str, status: in
     error = raised(seen, act)
     assert (error["class"], error["status"], error["code"]) == (kind, status, code)
     assert error["requestID"].startswith("req_")
+
+
+@pytest.fixture(scope="module")
+def talked(folder: Path, thinking: Served, guarded: Guarded) -> Seen:
+    """What the Realtime half of the library saw, over TLS."""
+    require(shutil.which("openssl"), "openssl is not installed (Debian: apt-get install openssl)")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*made, *names], check=True, capture_output=True)
+    plan = {
+        "url": thinking.url,
+        "guarded": guarded.served.url,
+        "folder": str(folder),
+        "recording": str(at_24_khz(recording(folder, QUESTION))),
+        "key_file": str(key),
+        "certificate": str(certificate),
+        "key": guarded.key("script"),
+    }
+    return drive_node("openai_realtime.mjs", json.dumps(plan), NODE_EXTRA_CA_CERTS=str(certificate))
+
+
+def test_text_is_answered_in_text(talked: Seen) -> None:
+    assert got(talked, "text") == {"said": "You asked Where is the key?"}
+
+
+def test_a_spoken_turn_is_told_in_order_and_answered_aloud(talked: Seen, folder: Path) -> None:
+    turn = got(talked, "turn")
+    assert (turn["heard"], turn["said"]) == (QUESTION, ANSWER)
+    assert in_order(turn["types"]) == ["session.created", "session.updated", *HEARD_TURN, *ANSWERED]
+    samples = decoded(folder / "script-turn.pcm", "pcm")
+    assert 1.0 * 24_000 < samples.size < 5.0 * 24_000 and np.abs(samples.astype(np.int32)).max() > 3_000
+
+
+def test_a_tool_is_called_and_its_answer_is_used(talked: Seen) -> None:
+    wanted = {"name": "weather", "arguments": {"city": "Oslo"}, "said": "The tool says it rains."}
+    assert got(talked, "tool") == wanted
+
+
+def test_words_over_a_reply_cut_it(talked: Seen) -> None:
+    assert got(talked, "interruption") == {"status": "cancelled", "reason": "turn_detected"}
+
+
+def test_a_mistake_is_told_and_the_session_lives_on(talked: Seen) -> None:
+    mistake = got(talked, "mistake")
+    assert (mistake["error"]["code"], mistake["error"]["event_id"]) == ("item_delete_invalid_item_id", "mine")
+    assert mistake["said"] == "You asked Where is the key?"
+
+
+def test_an_ephemeral_key_opens_and_a_wrong_one_does_not(talked: Seen) -> None:
+    assert got(talked, "ephemeral") == {"instructions": "Be brief."}
+    assert "401" in raised(talked, "wrong key")["message"]
+
+
+def test_nothing_is_left_behind(seen: Seen, talked: Seen, server: Served, thinking: Served) -> None:
+    assert seen and talked
+    assert server.settles(server.jobs, 0) == thinking.settles(thinking.jobs, 0) == 0
 
 
 def test_the_lock_file_names_no_host() -> None:

@@ -23,17 +23,20 @@ def told(error: BaseException) -> dict[str, Any]:
 
 def act(function: Callable[[], Any]) -> dict[str, Any]:
     """Do it; what it raises is a result, too."""
+    begun = time.monotonic()
     try:
-        return {"got": function()}
+        return {"got": function(), "seconds": time.monotonic() - begun}
     except Exception as error:  # noqa: BLE001 - whatever the client raises is what the test asks for
         return {"raised": told(error), "traceback": traceback.format_exc()}
 
 
 async def act_async(function: Callable[[], Any]) -> dict[str, Any]:
     """The same for a coroutine function."""
+    begun = time.monotonic()
     try:
         result = function()
-        return {"got": await result if inspect.isawaitable(result) else result}
+        result = await result if inspect.isawaitable(result) else result
+        return {"got": result, "seconds": time.monotonic() - begun}
     except Exception as error:  # noqa: BLE001 - whatever the client raises is what the test asks for
         return {"raised": told(error), "traceback": traceback.format_exc()}
 

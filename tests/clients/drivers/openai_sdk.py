@@ -116,13 +116,13 @@ def over_the_limit() -> dict[str, Any]:
     """First the answer as it is, then as the library takes it: it waits as long as it is told, and asks again."""
     say(PLAN["key"], "x " * 100)
     try:
-        say(PLAN["key"], "x " * 400)
+        say(PLAN["key"], "x " * 450)
     except openai.RateLimitError as error:
         surfaced = {**told(error), "retry-after": error.response.headers["retry-after"]}
     waits: list[float] = []
     really, time.sleep = time.sleep, waits.append
     try:
-        say(PLAN["key"], "x " * 400, max_retries=1)
+        say(PLAN["key"], "x " * 450, max_retries=1)
     except openai.RateLimitError as error:
         again = error.response.headers["retry-after"]
     finally:
