@@ -10,7 +10,8 @@ import importlib.resources
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from vivavoce.app.loop import new_event_loop
 from vivavoce.app.model_desk import ModelDesk
 from vivavoce.app.trust import KeyWatch, entrance_of, signing_keys_of
 from vivavoce.config.settings import Settings
+from vivavoce.media.calls import MediaCalls
 from vivavoce.observe.logs import log_to_stderr
 from vivavoce.observe.loop_lag import LoopLag
 from vivavoce.observe.metrics import Metrics
@@ -30,14 +32,17 @@ from vivavoce.services.keys import KeyFile, location
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.http import handler as http
 from vivavoce.transports.http.page import Page
-from vivavoce.transports.http.schemas import State, WorkerStatus
+from vivavoce.transports.http.schemas import ProviderStatus, State, WorkerStatus
 from vivavoce.transports.openai import handler as openai
 from vivavoce.transports.openai import spoken_door
 from vivavoce.transports.options import check_binding
 from vivavoce.transports.realtime import handler as realtime
 from vivavoce.transports.server import Server, listen
 from vivavoce.transports.tls import context_of
+from vivavoce.transports.webrtc import handler as webrtc
+from vivavoce.transports.webrtc.routes import routes_of as webrtc_routes
 from vivavoce.transports.ws import handler as ws
+from vivavoce.workers.pool import WorkerStatus as Worker
 
 _logger = logging.getLogger("vivavoce")
 
@@ -45,8 +50,9 @@ _logger = logging.getLogger("vivavoce")
 class Running:
     """What the HTTP door asks about the server as a whole."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, media: Callable[[], Sequence[Worker]] = tuple) -> None:
         self._parts = parts
+        self._media = media
         self._started: float | None = None
         self.state: State = "starting"
 
@@ -73,8 +79,12 @@ class Running:
                 restarts=worker.restarts,
                 memory_mb=worker.memory,
             )
-            for worker in self._parts.workers()
+            for worker in (*self._parts.workers(), *self._media())
         ]
+
+    def providers(self) -> Sequence[ProviderStatus]:
+        """How engines and remote services fare."""
+        return [ProviderStatus(**asdict(line)) for line in self._parts.providers.lines()]
 
 
 class Application:
@@ -88,13 +98,17 @@ class Application:
         self.entrance = entrance_of(settings.server, keys, self.parts.clock, self._signing)
         self.sessions = Sessions(self.parts.ports, settings.sessions, self.parts.clock)
         self.metrics = Metrics()
-        self._running = Running(self.parts)
+        self._running = Running(self.parts, self.media_status)
         self.models = ModelDesk(settings, self.parts.groups)
         self._lag = LoopLag(self.parts.clock, lambda seconds: self.metrics.observe("loop_lag", seconds))
         self.door = ws.WebSocketDoor(
             self.sessions, settings.server, self.parts.clock, self.entrance, self.metrics, settings.websocket
         )
         self.realtime = realtime.RealtimeDoor(self.sessions, settings.server, self.parts.clock, self.entrance, self.metrics)
+        self.media = MediaCalls(settings.webrtc, self.parts.clock)
+        self.webrtc = webrtc.WebRtcDoor(
+            self.sessions, settings.server, self.parts.clock, self.entrance, self.media, self.metrics
+        )
         self.openai = openai.OpenAIDoor(self.sessions, settings.openai, self.parts.clock, self.entrance.rates)
         speech = settings.openai.sessions
         self.speech = spoken_door.SpokenDoor(
@@ -108,7 +122,9 @@ class Application:
             self.metrics.gauge(f"realtime.{name}", functools.partial(self._realtime_count, name))
         for name in self.door.snapshot():
             self.metrics.gauge(f"socket.{name}", functools.partial(self._socket_count, name))
+        self.metrics.gauge("webrtc.calls", lambda: len(self.webrtc))
         self.metrics.gauge("audio_age_max", self._audio_age)
+        self.metrics.gauge("tasks", lambda: len(asyncio.all_tasks()))
         self.metrics.gauge("workers.jobs", lambda: sum(worker.jobs for worker in self.parts.workers()))
         self.metrics.gauge("workers.waiting", self._waiting)
         self.asgi = self._doors()
@@ -116,6 +132,10 @@ class Application:
     @property
     def _sockets(self) -> tuple[ws.WebSocketDoor, realtime.RealtimeDoor, spoken_door.SpokenDoor]:
         return self.door, self.realtime, self.speech
+
+    def media_status(self) -> Sequence[Worker]:
+        """How the media processes are."""
+        return self.media.status()
 
     def _socket_count(self, name: str) -> float:
         return self.door.snapshot()[name]
@@ -133,6 +153,7 @@ class Application:
         app = http.application(lifespan=self._lifespan)
         openai.install(app, self.openai)
         spoken_door.install(app, self.speech)
+        app.include_router(webrtc_routes(self.webrtc, self.realtime.new_session))
         web = Path(str(importlib.resources.files("vivavoce") / "web"))
         behind = http.Behind(
             self.sessions, self._running, self.metrics, self._settings.server, Page(web), self.entrance, self.models
@@ -140,12 +161,13 @@ class Application:
         http.install(app, behind)
         ws.install(app, self.door)
         realtime.install(app, self.realtime)
+        webrtc.install(app, self.webrtc)
         return app
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Any) -> AsyncIterator[None]:
         try:
-            await self.parts.start()
+            await asyncio.gather(self.parts.start(), self.media.start())
             self._lag.start()
             self._watch.start()
             if self._signing is not None:
@@ -160,6 +182,7 @@ class Application:
             self._lag.stop()
             self.openai.close()
             self.realtime.close()
+            await self.webrtc.close()
             await self._watch.close()
             if self._signing is not None:
                 await self._signing.close()
@@ -169,7 +192,7 @@ class Application:
     async def drain(self) -> None:
         """Let replies in progress end, say goodbye."""
         seconds = self._settings.sessions.drain
-        await asyncio.gather(*(one.drain(seconds) for one in self._sockets))
+        await asyncio.gather(*(one.drain(seconds) for one in (*self._sockets, self.webrtc)))
 
 
 def serve(settings: Settings) -> int:

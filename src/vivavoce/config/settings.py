@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from vivavoce.media.options import WebRtcOptions
 from vivavoce.providers.options import DiscoveryOptions, ProviderOptions
 from vivavoce.services.options import ModelOptions
 from vivavoce.sessions.options import SessionOptions
@@ -29,8 +30,8 @@ class EngineChoices:
     """Voice activity detection, for example `silero`."""
     turn: str = "auto"
     """End-of-turn detection by sound, for example `smart_turn`; `off` leaves it to the words alone."""
-    wake: str = "off"
-    """Wake words, for example `micro_wakeword`."""
+    wake: str = "auto"
+    """Wake words, for example `micro_wakeword`; `off` is for nobody to be woken by a word."""
     threads: int = 0
     """Threads of each engine that computes with several; 0 leaves a core to the rest, and takes at most four."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -67,6 +68,8 @@ class Settings:
     """Sessions of `/ws/audio` that outlive their connection."""
     openai: OpenAIOptions = field(default_factory=OpenAIOptions)
     """The routes under `/v1` that clients of OpenAI's API use."""
+    webrtc: WebRtcOptions = field(default_factory=WebRtcOptions)
+    """Calls over WebRTC."""
     sessions: SessionOptions = field(default_factory=SessionOptions)
     """Conversations: limits, endpointing, barge-in, replies."""
     engines: EngineChoices = field(default_factory=EngineChoices)

@@ -195,6 +195,21 @@ class SettingsChanged:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """A wake word was recognised; what is said behind sample ``at`` (HEARING) is listened to."""
+
+    word: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slept:
+    """It was quiet: from sample ``at`` (HEARING) on nothing is listened to but the wake words."""
+
+    at: int
+
+
 SessionEvent = (
     SpeechStarted
     | SpeechStopped
@@ -210,4 +225,6 @@ SessionEvent = (
     | ToolUsed
     | SessionFailed
     | SettingsChanged
+    | Woke
+    | Slept
 )

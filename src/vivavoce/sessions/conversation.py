@@ -53,10 +53,16 @@ class Conversation:
         self.absence = Absence(self._driver, clock)
 
     async def start(self) -> None:
-        """Open voice activity detection; greet if configured. Raises UnknownName, Unavailable, Overloaded."""
+        """Open voice activity detection or wait for a wake word; greet if configured.
+
+        Raises UnknownName, Unavailable, Overloaded.
+        """
         if self._options.language not in self._ports.languages:
             raise _unknown("language", self._options.language, self._ports.languages)
+        await self._driver.waking.start()
         self._driver.listening.start()
+        if not self._driver.waking.awake:
+            self._driver.listening.sleep(self._driver.waking.hear)
         self._driver.listening.push_to_talk = self._options.mode == "push_to_talk"
         self._follow_providers()
         self._expiry = self._clock.call_later(self._options.watchdogs.max_session, self._expire)
@@ -110,7 +116,7 @@ class Conversation:
 
     def set_voice(self, voice: str) -> None:
         """Raises UnknownName."""
-        voices = [v.id for v in self._ports.tts.get(self._driver.settings.tts).capabilities.voices]
+        voices = [v.id for v in self._ports.tts.held(self._driver.settings.tts).capabilities.voices]
         if voice and voices and voice not in voices:
             raise _unknown("voice", voice, voices)
         self._driver.settings.voice = voice
@@ -166,10 +172,10 @@ class Conversation:
         """
         policy = self._options.reply.speculation
         settings = self._driver.settings
-        llm, tts = self._ports.llm.get(settings.llm), self._ports.tts.get(settings.tts)
+        llm, tts = self._ports.llm.held(settings.llm), self._ports.tts.held(settings.tts)
         metered = llm.capabilities.metered or tts.capabilities.metered
         allowed = policy == "always" or (policy == "local" and not metered)
-        latency = self._ports.stt.get(settings.stt).capabilities.final_latency
+        latency = self._ports.stt.held(settings.stt).capabilities.final_latency
         finish_after = max(0.0, FINISH_AFTER - SLOW_FINAL * latency)
         self._driver.tell(m.Changed(self._driver.now, speculate=allowed, finish_after=finish_after))
 

@@ -7,9 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 from vivavoce.contracts.errors import InternalError, VivavoceError
-from vivavoce.contracts.events import SessionEvent, SessionFailed, SettingsChanged, SpeechStarted, SpeechStopped
+from vivavoce.contracts.events import (
+    SessionEvent,
+    SessionFailed,
+    SettingsChanged,
+    Slept,
+    SpeechStarted,
+    SpeechStopped,
+    Woke,
+)
 from vivavoce.contracts.ports import AudioSink, Clock, EventListener
-from vivavoce.contracts.speech import Message, TranscriptionOptions
+from vivavoce.contracts.speech import Message, TranscriptionOptions, WakeWord
 from vivavoce.flow.tasks import TaskScope
 from vivavoce.sessions import turn_messages as m
 from vivavoce.sessions.history import History
@@ -21,6 +29,7 @@ from vivavoce.sessions.settings import Settings
 from vivavoce.sessions.timers import SessionTimers
 from vivavoce.sessions.tools import SessionTools
 from vivavoce.sessions.turns import TurnMachine
+from vivavoce.sessions.waking import Waking
 from vivavoce.sessions.waterfalls import WaterfallTimes
 
 MAX_TASKS = 32
@@ -54,7 +63,8 @@ class TurnDriver:
         self.history = History(options.max_history)
         self._tools = SessionTools(self.settings, self._announce, self._changed, clock)
         self.listening = Listening(self, ports.vad, ports.turn, options.activity, clock, self._scope)
-        self._timers = SessionTimers(self.listening.microphone, clock, self.tell)
+        self._timers = SessionTimers(self.listening.microphone, clock, self._timer_fired)
+        self.waking = Waking(self, ports.wake, options.wake_words, options.wake_timeout, clock)
         parts = SessionParts(ports, options, self.settings, self.history, self._tools, sink, clock, self._scope)
         self.replies = Replies(self, parts)
         self._execute: dict[type, Callable[[Any], None]] = {
@@ -84,6 +94,7 @@ class TurnDriver:
                     self._execute[type(command)](command)
         finally:
             self._telling = False
+        self.waking.settled(self._machine.idle and not self.listening.voiced)
 
     @property
     def now(self) -> int:
@@ -102,6 +113,17 @@ class TurnDriver:
     def trouble(self, error: VivavoceError) -> None:
         """Something went wrong; the session lives on."""
         self.emit(SessionFailed(self.replies.stamp, error.code, error.message, error.retryable))
+
+    def woke(self, word: WakeWord) -> None:
+        """Somebody called: what was said behind the word is heard, and nothing before it."""
+        self.emit(Woke(word.word, word.at))
+        self.listening.wake(word.at)
+        self.waking.settled(self._machine.idle and not self.listening.voiced)
+
+    def slept(self) -> None:
+        """It was quiet for long enough."""
+        self.listening.sleep(self.waking.hear)
+        self.emit(Slept(self.listening.microphone.position))
 
     def recently_spoken(self) -> str:
         """What the reply has said in the last seconds, empty when there is none."""
@@ -123,6 +145,7 @@ class TurnDriver:
         self._closed = True
         self._timers.close()
         self._tools.close()
+        self.waking.close()
         self.replies.drop()
         self.listening.close()
         await self._scope.close()
@@ -130,9 +153,9 @@ class TurnDriver:
     # --- commands -----------------------------------------------------------------------------------------------------
 
     def _open_segment(self, command: m.OpenSegment) -> None:
-        grammar = self._ports.llm.get(self.settings.llm).capabilities.grammar
+        grammar = self._ports.llm.held(self.settings.llm).capabilities.grammar
         options = TranscriptionOptions(self.settings.language, self._session, grammar=grammar)
-        stt = self._ports.stt.get(self.settings.stt)
+        stt = self._ports.stt.held(self.settings.stt)
         self.listening.open_segment(command.segment, command.start, stt, options)
 
     def _record_user(self, command: m.RecordUser) -> None:
@@ -141,6 +164,10 @@ class TurnDriver:
             self.history.add(command.stamp.turn, message)
         else:
             self.history.replace(command.replaces, command.stamp.turn, message)
+
+    def _timer_fired(self, event: m.TimerFired) -> None:
+        if event.name != "idle" or self.waking.awake:  # who sleeps does not ask whether anybody is there
+            self.tell(event)
 
     def _notify(self, event: SessionEvent) -> None:
         if isinstance(event, SpeechStarted):

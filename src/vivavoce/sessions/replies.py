@@ -155,7 +155,7 @@ class Replies:
         request = self._request = command.request or ReplyRequest()
         settings = self._parts.settings
         self._tools = ReplyTools(self._parts.tools, settings.tools if request.tools is None else request.tools)
-        model = self._parts.ports.llm.get(settings.llm)
+        model = self._parts.ports.llm.held(settings.llm)
         language = LanguageOptions(settings.language, request.max_tokens or settings.max_tokens)
 
         def record(call: ToolCall, result: str, request: Message, answer: Message) -> None:
@@ -206,7 +206,7 @@ class Replies:
         What a voice on this machine was chosen to say is not sent to another machine when it fails.
         """
         language = self._parts.settings.language.split("-")[0]
-        chosen = self._parts.ports.tts.get(self._parts.settings.tts)
+        chosen = self._parts.ports.tts.held(self._parts.settings.tts)
         voices = [chosen, *(voice for voice in self._parts.ports.tts.ports.values() if voice is not chosen)]
         return sorted(
             (voice for voice in voices if voice is chosen or _stands_in(voice, chosen, language)),

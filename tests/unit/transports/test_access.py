@@ -43,6 +43,9 @@ class Known:
     def workers(self) -> list[Any]:
         return []
 
+    def providers(self) -> list[Any]:
+        return []
+
 
 @pytest.fixture
 def page(tmp_path: Path) -> Page:
@@ -125,7 +128,15 @@ async def test_scopes(page: Page, scope: str, allowed: set[str]) -> None:
 
 
 def test_every_path_below_v1_and_api_needs_something() -> None:
-    for path in ("/v1/anything", "/v1/realtime", "/api/models", "/api/status", "/ws/audio", "/webrtc/offer"):
+    for path in (
+        "/v1/anything",
+        "/v1/realtime",
+        "/api/models",
+        "/api/status",
+        "/api/providers",
+        "/ws/audio",
+        "/webrtc/offer",
+    ):
         assert scope_of("GET", path) is not None, path
         assert scope_of("POST", path) is not None, path
     assert scope_of("POST", "/v1/models") is not None

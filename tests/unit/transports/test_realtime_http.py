@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
+from tests.unit.transports.described import hooks
 from tests.unit.transports.entrances import entrance
 from tests.wire.stage import ScriptedSessions
 from vivavoce.contracts.access import Principal
@@ -17,6 +17,7 @@ from vivavoce.contracts.errors import NotAllowed
 from vivavoce.flow.clock import SystemClock
 from vivavoce.transports.access import Credentials
 from vivavoce.transports.entrance import Entrance, EntranceMiddleware
+from vivavoce.transports.http.handler import application
 from vivavoce.transports.options import ServerOptions
 from vivavoce.transports.realtime.handler import RealtimeDoor, install
 
@@ -25,11 +26,12 @@ KEY = {"authorization": "Bearer secret"}
 
 @asynccontextmanager
 async def served(door: Entrance) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
+    app = application()
     realtime = RealtimeDoor(ScriptedSessions(), ServerOptions(), SystemClock(), door)
     install(app, realtime)
     app.add_middleware(EntranceMiddleware, entrance=door)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", event_hooks=hooks(app)) as client:
         yield client
     realtime.close()
 
@@ -108,12 +110,3 @@ async def test_too_much_of_a_body_is_refused() -> None:
         answer = await client.post("/v1/realtime/client_secrets", content=b"x" * 300_000)
         assert answer.status_code == 400
         assert answer.json()["error"]["code"] == "too_large"
-
-
-@pytest.mark.parametrize("path", ["/v1/realtime/calls", "/v1/realtime/calls/rtc_1/hangup", "/v1/realtime/calls/x/accept"])
-async def test_calls_are_answered_with_what_they_are_not(path: str) -> None:
-    async with served(entrance()) as client:
-        answer = await client.post(path, content=b"v=0", headers={"content-type": "application/sdp"})
-        assert answer.status_code == 501
-        assert answer.json()["error"]["code"] == "not_implemented"
-        assert answer.headers["x-should-retry"] == "false"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,20 +14,23 @@ from vivavoce import __version__
 from vivavoce.contracts.errors import NotAllowed
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.access import TOKEN_SECONDS, Credentials
+from vivavoce.transports.bodies import ErrorBody
 from vivavoce.transports.entrance import Entrance, EntranceMiddleware
 from vivavoce.transports.guard import Guard
 from vivavoce.transports.http import problems
+from vivavoce.transports.http.described import Described
 from vivavoce.transports.http.models import ModelLibrary, models_router
 from vivavoce.transports.http.page import Page
 from vivavoce.transports.http.schemas import (
     ClientConfig,
     ClientLimits,
-    ErrorBody,
     Formats,
     Health,
     MetricsReport,
     OneTimeToken,
+    ProviderList,
     ProviderNames,
+    ProviderStatus,
     SessionStatus,
     State,
     Status,
@@ -53,6 +57,8 @@ class StatusProvider(Protocol):
 
     def workers(self) -> Sequence[WorkerStatus]: ...
 
+    def providers(self) -> Sequence[ProviderStatus]: ...
+
 
 class MetricsProvider(Protocol):
     """Numbers about everything: ``counts``, ``latencies`` (each with count, p50, p95, p99, max) and ``gauges``."""
@@ -78,13 +84,18 @@ def install(app: FastAPI, behind: Behind) -> None:
     """Open the door in an application made by ``application``."""
     problems.install(app)
     app.include_router(_machine(behind))
+    app.include_router(_providers(behind.status))
     app.include_router(_tokens(behind.entrance))
     if behind.models is not None:
         app.include_router(models_router(behind.models))
     app.include_router(_page(behind.page))
     if behind.options.allowed_origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=behind.options.allowed_origins, allow_methods=["*"], allow_headers=["*"]
+            CORSMiddleware,
+            allow_origins=behind.options.allowed_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["Location"],
         )
     app.add_middleware(EntranceMiddleware, entrance=behind.entrance)
     app.add_middleware(problems.GuardMiddleware, guard=Guard(behind.options))
@@ -93,13 +104,14 @@ def install(app: FastAPI, behind: Behind) -> None:
 
 def application(**arguments: Any) -> FastAPI:
     """An application that describes itself without foreign hosts: ``/docs`` is ours, not FastAPI's."""
-    return FastAPI(
+    return Described(
         title="Vivavoce",
         version=__version__,
         description="A local-first voice server. The conversation itself is spoken over the WebSocket `/ws/audio`.",
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        redirect_slashes=False,
         **arguments,
     )
 
@@ -140,6 +152,7 @@ def _machine(behind: Behind) -> APIRouter:
             sessions_max=sessions.options.max_sessions,
             sessions_opened=sessions.opened,
             workers=list(behind.status.workers()),
+            providers=list(behind.status.providers()),
         )
 
     @routes.get("/api/config", responses=_ERRORS)
@@ -151,6 +164,17 @@ def _machine(behind: Behind) -> APIRouter:
     async def metrics() -> MetricsReport:
         """Counts, latency percentiles per stage, queue depths, event-loop lag and audio age."""
         return MetricsReport.model_validate({"uptime": behind.status.uptime, **behind.metrics.snapshot()})
+
+    return routes
+
+
+def _providers(status: StatusProvider) -> APIRouter:
+    routes = APIRouter(tags=["server"])
+
+    @routes.get("/api/providers", responses=_ERRORS)
+    async def providers() -> ProviderList:
+        """Engines and remote services: their places in the chains, breakers, last errors, times to the first output."""
+        return ProviderList(providers=list(status.providers()))
 
     return routes
 
@@ -206,8 +230,10 @@ def _page(page: Page) -> APIRouter:
     async def docs(request: Request) -> Response:
         return page.answer("docs/index.html", request)
 
-    @routes.get("/{path:path}")
-    async def file(path: str, request: Request) -> Response:
-        return page.answer(path, request)
-
+    for path in page.paths:  # one each: a route for any path would answer for what only other methods may ask
+        routes.add_api_route(f"/{path}", functools.partial(_file, page, path))
     return routes
+
+
+async def _file(page: Page, path: str, request: Request) -> Response:
+    return page.answer(path, request)

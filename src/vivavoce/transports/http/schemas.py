@@ -9,24 +9,10 @@ from pydantic import BaseModel, Field
 from vivavoce.contracts.speech import Voice
 from vivavoce.sessions.conversation import AudioStatistics
 from vivavoce.sessions.options import Mode
+from vivavoce.transports.bodies import ErrorBody as ErrorBody
+from vivavoce.transports.bodies import ErrorDetail as ErrorDetail
 
 State = Literal["starting", "ok", "draining"]
-
-
-class ErrorDetail(BaseModel):
-    """What went wrong."""
-
-    code: str = Field(description="Stable, for programs.")
-    message: str = Field(description="For people: says what to do.")
-    type: str = Field(description="`invalid_request_error` or `server_error`.")
-    param: str | None = Field(description="The parameter that is wrong, where one is.")
-    retryable: bool = Field(description="Whether the same request may succeed later.")
-
-
-class ErrorBody(BaseModel):
-    """The body of every answer that is no success."""
-
-    error: ErrorDetail
 
 
 class Health(BaseModel):
@@ -51,6 +37,31 @@ class WorkerStatus(BaseModel):
     memory_mb: float | None = None
 
 
+class ProviderStatus(BaseModel):
+    """One engine or remote service of one kind, as requests of this server find it."""
+
+    name: str
+    kind: Literal["stt", "llm", "tts"]
+    place: int | None = Field(description="Where it stands in the chain, from 0; null: only who chooses it asks it.")
+    found: bool = Field(description="Found on this machine, not configured.")
+    local: bool = Field(description="Nothing leaves this machine.")
+    state: Literal["closed", "open", "half_open"] = Field(
+        description="Of its breaker: `closed` is asked, `open` is left alone for a while, `half_open` is tried again."
+    )
+    answers: int = Field(0, description="Requests of the chain that it gave something for.")
+    failures: int = 0
+    last_error: str | None = Field(None, description="Code of the last failure.")
+    last_error_age: float | None = Field(None, description="Seconds since then.")
+    latency_p50: float | None = Field(None, description="Seconds to the first output, of the last 256 answers.")
+    latency_p95: float | None = None
+
+
+class ProviderList(BaseModel):
+    """Engines and remote services."""
+
+    providers: list[ProviderStatus]
+
+
 class SessionStatus(BaseModel):
     """One live session."""
 
@@ -70,6 +81,7 @@ class Status(BaseModel):
     sessions_max: int
     sessions_opened: int = Field(description="Since the start.")
     workers: list[WorkerStatus]
+    providers: list[ProviderStatus]
 
 
 class OneTimeToken(BaseModel):

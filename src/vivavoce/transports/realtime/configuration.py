@@ -265,6 +265,7 @@ def options_of(session: Json, defaults: ConversationOptions) -> ConversationOpti
         barge_in=_barge_in(detection, defaults.barge_in),
         reply=replace(defaults.reply, frame=FRAME),
         # A reply that fails is told as failed: the client has its own words for that, and asks idle users itself.
+        wake_words=(),  # this protocol has no word for sleeping
         watchdogs=replace(defaults.watchdogs, fallback="", idle=None),
     )
 

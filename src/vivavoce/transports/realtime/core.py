@@ -175,8 +175,14 @@ class Core:
     def _append(self, event: Json) -> None:
         self.intake.put_audio(self._microphone.decode(event.get("audio")), self._microphone.rate)
 
+    def heard(self, pcm: bytes) -> None:
+        """Audio of a call (HEARING), which comes beside the events. It is live: it is heard at once."""
+        self._take_in(pcm)
+
     def _hear(self, pcm: bytes) -> None:
-        pcm = self._microphone.hearing(pcm)
+        self._take_in(self._microphone.hearing(pcm))
+
+    def _take_in(self, pcm: bytes) -> None:
         self._uncommitted += len(pcm)
         self._heard += len(pcm) // SAMPLE_WIDTH
         if pcm:

@@ -1,4 +1,4 @@
-"""The HTTP side of the protocol: ephemeral keys. Calls (WebRTC, SIP) are answered with what they are not."""
+"""The HTTP side of the protocol: ephemeral keys. Calls have a door of their own."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
 
-from vivavoce.contracts.errors import InvalidRequest, NotAllowed, Unavailable, VivavoceError
+from vivavoce.contracts.errors import InvalidRequest, NotAllowed, VivavoceError
 from vivavoce.contracts.ports import Clock
 from vivavoce.transports.access import Credentials
+from vivavoce.transports.bodies import ErrorBody
 from vivavoce.transports.entrance import Entrance
 from vivavoce.transports.errors import answer
 from vivavoce.transports.realtime.configuration import shown
@@ -22,12 +24,41 @@ MIN_SECONDS, MAX_SECONDS, DEFAULT_SECONDS = 10, 7_200, 600
 MAX_BODY = 256 * 1024
 """Bytes of a session's configuration."""
 
+_WISHES = {
+    "requestBody": {
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "expires_after": {
+                            "type": "object",
+                            "properties": {"anchor": {"const": "created_at"}, "seconds": {"type": "integer"}},
+                        },
+                        "session": {"type": "object", "description": "As in `session.update`."},
+                    },
+                }
+            }
+        }
+    }
+}
+_REFUSED: dict[int | str, dict[str, Any]] = {501: {"model": ErrorBody, "description": "Not offered."}}
+_UNKNOWN: dict[int | str, dict[str, Any]] = {**_REFUSED, 404: {"model": ErrorBody, "description": "No such call."}}
+
+
+class ClientSecret(BaseModel):
+    """An ephemeral key and the session it opens."""
+
+    value: str = Field(description="The key: `ek_…`.")
+    expires_at: int = Field(description="Unix time.")
+    session: dict[str, Any] = Field(description="As in `session.created`.")
+
 
 def routes_of(entrance: Entrance, clock: Clock, new_session: Callable[[Json], Json]) -> APIRouter:
     """The routes; ``new_session`` makes a session of what a client wishes."""
     routes = APIRouter(tags=["realtime"])
 
-    @routes.post("/v1/realtime/client_secrets")
+    @routes.post("/v1/realtime/client_secrets", response_model=ClientSecret, openapi_extra=_WISHES)
     async def client_secrets(request: Request) -> Response:
         """A key for a client that must not have yours: it opens sessions as configured here until it expires."""
         try:
@@ -42,13 +73,6 @@ def routes_of(entrance: Entrance, clock: Clock, new_session: Callable[[Json], Js
         except VivavoceError as error:
             return answer(error)
         return JSONResponse({"value": key, "expires_at": int(clock.wall()) + seconds, "session": shown(new_session(wishes))})
-
-    @routes.api_route("/v1/realtime/calls", methods=["POST"])
-    @routes.api_route("/v1/realtime/calls/{rest:path}", methods=["POST"])
-    async def calls(rest: str = "") -> Response:
-        """Not offered: speak over the WebSocket."""
-        error = Unavailable("calls over WebRTC or SIP are not offered here; use WS /v1/realtime", code="not_implemented")
-        return answer(error, 501, {"x-should-retry": "false"})
 
     return routes
 

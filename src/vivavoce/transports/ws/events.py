@@ -98,6 +98,10 @@ class Settings:
     tts: str
     speculation: Speculation
     acknowledge: bool
+    wake_words: tuple[str, ...]
+    """Words that wake the session, which begins asleep; none: it always listens."""
+    wake_timeout: float
+    """Seconds of quiet after which it falls asleep again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
@@ -318,6 +322,25 @@ class SettingChanged(Stamped):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
+class Woke(Stamped):
+    """A wake word was recognised: what is said behind it is listened to."""
+
+    type: Literal["woke"] = "woke"
+    word: str
+    at: int
+    """Where it ended: samples at 16 kHz since the session began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
+class Slept(Stamped):
+    """It was quiet for `wake_timeout` seconds: nothing is listened to but the wake words."""
+
+    type: Literal["slept"] = "slept"
+    at: int
+    """From where on: samples at 16 kHz since the session began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
 class Error(Stamped):
     """Something went wrong. The session lives on unless the connection is closed behind it."""
 
@@ -365,6 +388,8 @@ ServerMessage = (
     | ResponseComplete
     | ToolUsed
     | SettingChanged
+    | Woke
+    | Slept
     | Error
     | Pong
     | Farewell

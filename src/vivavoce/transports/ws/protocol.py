@@ -205,5 +205,7 @@ _translations: dict[type, Callable[[Any, dict[str, Any]], wire.ServerMessage]] =
     ),
     told.ToolUsed: lambda e, s: wire.ToolUsed(name=e.name, arguments=e.arguments, result=e.result, **s),
     told.SessionFailed: lambda e, s: wire.Error(code=e.code, message=e.message, retryable=e.retryable, **s),
+    told.Woke: lambda e, s: wire.Woke(word=e.word, at=e.at, **s),
+    told.Slept: lambda e, s: wire.Slept(at=e.at, **s),
     told.SettingsChanged: lambda e, s: wire.SettingChanged(name=e.name, value=e.value, **s),
 }
