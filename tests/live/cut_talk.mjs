@@ -148,7 +148,7 @@ while (client.metrics.samplesWaiting > 0) await sleep(5);
 // A pong behind the last sample: the server has it.
 await new Promise((resolve) => {
   client.on("message", ({ type }) => type === "pong" && resolve());
-  client.setVoice(client.settings.voice);
+  client.setMode(client.settings.mode);
 });
 const { sessions } = await (await fetch(`http://127.0.0.1:${port}/api/status`)).json();
 report.heard = sessions.map(({ audio }) => audio.bytes / 2);
