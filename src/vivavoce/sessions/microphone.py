@@ -69,6 +69,7 @@ class Microphone:
         "_level",
         "_peak",
         "_ring",
+        "begun",
         "dropped",
         "position",
     )
@@ -84,6 +85,8 @@ class Microphone:
         self._credit = 0.0
         self._level = self._peak = -96.0
         self.position = 0
+        self.begun = 0
+        """Where the stream goes on behind its last gap: before it there is nothing that could still be judged."""
         self.dropped = 0
 
     def take(self, pcm: bytes) -> AudioChunk:
@@ -139,6 +142,7 @@ class Microphone:
             self._gaps += 1
             self._gap_samples += samples
             self.position += samples
+            self.begun = self.position
             self._ring.clear(self.position)
             self._lag, self._late_since = 0.0, None
 
