@@ -75,10 +75,12 @@ def in_order(source: str, target: str, blank: int, size: int) -> tuple[list[Node
     return nodes, [*constants, _constant("o.values", np.array([0, 1], np.float32))]
 
 
-def from_audio(audio: str, target: str, first: int, size: int, blank: int) -> tuple[list[NodeProto], list[TensorProto]]:
+def from_audio(
+    audio: str, target: str, size: int, *, hop: int = HOP, pad: int = HOP, deaf: str = ""
+) -> tuple[list[NodeProto], list[TensorProto]]:
     """From raw ``audio`` (N, samples) to scores ``target`` (N, T, size): how loud each letter's tone is in a frame.
 
-    Letters are ``first`` to ``first`` + 7; ``blank`` wins where none stands out of what is loud at all.
+    Letters are 3 to 10, but those it is ``deaf`` to; blank is 0, and wins where none is loud.
     """
     time = np.arange(WINDOW) / 16_000
     waves = [
@@ -86,12 +88,13 @@ def from_audio(audio: str, target: str, first: int, size: int, blank: int) -> tu
     ]
     together = np.zeros((size, 2 * len(LETTERS), 1), np.float32)
     for place in range(len(LETTERS)):
-        together[first + place, 2 * place : 2 * place + 2, 0] = 1
+        if LETTERS[place][-1] not in deaf:
+            together[3 + place, 2 * place : 2 * place + 2, 0] = 1
     floor = np.zeros((1, size, 1), np.float32)
-    floor[0, blank, 0] = 25.0
+    floor[0, 0, 0] = 25.0
     nodes = [
         NODE("Unsqueeze", [audio, "a.one"], ["channel"]),
-        NODE("Conv", ["channel", "a.waves"], ["parts"], strides=[HOP], pads=[HOP, HOP]),
+        NODE("Conv", ["channel", "a.waves"], ["parts"], strides=[hop], pads=[pad, pad]),
         NODE("Mul", ["parts", "parts"], ["powers"]),
         NODE("Conv", ["powers", "a.together"], ["loudness"]),
         NODE("Add", ["loudness", "a.floor"], ["heard"]),
@@ -351,7 +354,7 @@ def _said_or_over(states: Mapping[str, str], inputs: Mapping[str, tuple[int, tup
 def moonshine(folder: Path) -> Path:
     """Offline, in four files."""
     size = len(MOONSHINE)
-    heard, filters = from_audio("audio", "scores", 3, size, 0)
+    heard, filters = from_audio("audio", "scores", size)
     preprocessor = _model(heard, filters, {"audio": (FLOAT, ("N", "samples"))}, {"scores": (FLOAT, ("N", "T", size))}, {})
     ordered, constants = in_order("features", "encoder_out", 0, size)
     encoder = _model(
@@ -376,7 +379,7 @@ def moonshine(folder: Path) -> Path:
 def moonshine_v2(folder: Path, *, mask: bool = False) -> Path:
     """Offline, encoder and merged decoder: how many tokens were said shows in the length of the decoder's keys."""
     size = len(MOONSHINE)
-    heard, filters = from_audio("input_values", "scores", 3, size, 0)
+    heard, filters = from_audio("input_values", "scores", size)
     ordered, constants = in_order("scores", "last_hidden_state", 0, size)
     audio = {"input_values": (FLOAT, ("N", "samples"))}
     masked = {"attention_mask": (INT64, ("N", "samples"))} if mask else {}
