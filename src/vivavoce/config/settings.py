@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from vivavoce.observe.options import TurnOptions
 from vivavoce.providers.options import DiscoveryOptions, ProviderOptions
 from vivavoce.services.options import ModelOptions
 from vivavoce.sessions.options import SessionOptions
@@ -67,6 +68,8 @@ class Settings:
     """The routes under `/v1` that clients of OpenAI's API use."""
     sessions: SessionOptions = field(default_factory=SessionOptions)
     """Conversations: limits, endpointing, barge-in, replies."""
+    turns: TurnOptions = field(default_factory=TurnOptions)
+    """Finished turns kept in memory for the dashboard."""
     engines: EngineChoices = field(default_factory=EngineChoices)
     """Which engine serves each purpose."""
     providers: tuple[ProviderOptions, ...] = ()

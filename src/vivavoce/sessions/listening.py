@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from vivavoce.contracts.audio import HEARING, AudioChunk
@@ -68,6 +69,7 @@ class Listening:
         self._unread_from: int | None = None
         self.push_to_talk = False
         self.microphone = Microphone(clock)
+        self.tap: Callable[[AudioChunk], None] | None = None
 
     def start(self) -> None:
         """Open voice activity detection. Raises Unavailable, Overloaded."""
@@ -83,6 +85,8 @@ class Listening:
     def hear(self, pcm: bytes) -> None:
         """Take the next audio: the hot path of every session."""
         chunk = self.microphone.take(pcm)
+        if self.tap is not None:
+            self.tap(chunk)
         if self.push_to_talk:
             if not self._pressed:
                 self._pressed = True
