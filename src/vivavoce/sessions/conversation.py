@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vivavoce.contracts.audio import SAMPLE_WIDTH, AudioChunk
+from vivavoce.contracts.audio import SAMPLE_WIDTH
 from vivavoce.contracts.errors import InvalidAudio, InvalidText, LimitExceeded, UnknownName
 from vivavoce.contracts.events import SettingsChanged
 from vivavoce.contracts.ports import AudioSink, Clock, EventListener
@@ -75,10 +75,6 @@ class Conversation:
         if not pcm or len(pcm) % SAMPLE_WIDTH:
             raise InvalidAudio(f"audio of {len(pcm)} bytes: send a positive even number of bytes, 16 bits a sample")
         self._driver.listening.hear(pcm)
-
-    def tap(self, take: Callable[[AudioChunk], None]) -> None:
-        """Give microphone audio to ``take``, too, placed in session time; it must not block and must not raise."""
-        self._driver.listening.tap = take
 
     def commit(self) -> None:
         """The user's turn is over, now."""

@@ -63,7 +63,7 @@ class Sessions:
             sink, listener = watched(watch, sink, listener)
         conversation = Conversation(session, self.ports, options, sink, listener, self._clock)
         if watch is not None and watch.listens:
-            conversation.tap(watch.heard)
+            conversation.direct.tap(watch.heard)
         self._live[session] = (transport, self._clock.now(), conversation)
         self.opened += 1
         try:

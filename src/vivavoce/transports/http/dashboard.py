@@ -16,9 +16,7 @@ from vivavoce.transports.http.schemas import ErrorBody, Percentiles, State, Work
 Voice = Literal["user", "reply"]
 
 _Answers = dict[int | str, dict[str, Any]]
-_FOREIGN: _Answers = {
-    403: {"model": ErrorBody, "description": "A key without the scope `admin`, a foreign Host or Origin."}
-}
+_FOREIGN: _Answers = {403: {"model": ErrorBody, "description": "A key without the scope `admin`, a foreign Host or Origin."}}
 _UNKNOWN: _Answers = {404: {"model": ErrorBody, "description": "There is none, or it is forgotten already."}, **_FOREIGN}
 _AUDIO: _Answers = {
     200: {"content": {"audio/wav": {}}, "description": "WAV, mono."},
