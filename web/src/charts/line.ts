@@ -38,11 +38,13 @@ export class LineChart extends HTMLElement {
   private at: number | null = null;
   private width = WIDTH;
   private format: (value: number) => string = String;
+  private axis: (value: number) => string = String;
   private caption = "";
 
   /** What it shows and how a value is written. Call once. */
-  describe(title: string, format: (value: number) => string, nothing: string): void {
+  describe(title: string, nothing: string, format: (value: number) => string, axis = format): void {
     this.format = format;
+    this.axis = axis;
     this.caption = title;
     this.picture.setAttribute("aria-label", title);
     this.nothing.textContent = nothing;
@@ -82,7 +84,7 @@ export class LineChart extends HTMLElement {
     const y = (value: number): number => TOP + (1 - value / (ticks.at(-1) ?? 1)) * (HEIGHT - TOP - BOTTOM);
     const x = (time: number): number => this.x(time);
     this.picture.replaceChildren(
-      ...ticks.map((value) => grid(this.width, y(value), this.format(value))),
+      ...ticks.map((value) => grid(this.width, y(value), this.axis(value))),
       ...times(plot.from, plot.to).map((time) => label(x(time), clock(time, plot.to - plot.from))),
       ...plot.lines.flatMap((line) => drawn(line, plot.times, x, y)),
       ...this.pointer(plot, y),
@@ -190,7 +192,7 @@ function drawn(line: Line, at: number[], x: Scale, y: Scale): SVGElement[] {
       const floor = HEIGHT - BOTTOM;
       found.push(svg("path", { class: `area ${line.colour}`, d: `${path}L${last[0]} ${floor}L${first[0]} ${floor}Z` }));
     }
-    if (points.length === 1) found.push(svg("circle", { class: `dot ${line.colour}`, cx: first[0], cy: first[1], r: 2.5 }));
+    if (points.length === 1) found.push(svg("circle", { class: `dot ${line.colour}`, cx: first[0], cy: first[1], r: 3.5 }));
     else found.push(svg("path", { class: `stroke ${line.colour}${line.dashed ? " dashed" : ""}`, d: path }));
   }
   return found;

@@ -29,6 +29,20 @@ export function planOf(waterfall: TurnWaterfall): Bar[] {
   return bars;
 }
 
+/** The same as one bar: what the wait was for, stretch by stretch, each up to the moment its stage was there. */
+export function stripesOf(waterfall: TurnWaterfall): Bar[] {
+  const wait = waterfall.first_played ?? waterfall.first_sent ?? 0;
+  const ends = planOf(waterfall)
+    .filter((bar) => bar.stage !== "speech" && bar.to <= wait)
+    .sort((a, b) => a.to - b.to);
+  let at = 0;
+  return ends.map((bar) => {
+    const from = at;
+    at = bar.to;
+    return { ...bar, from };
+  });
+}
+
 /** Where the picture ends: the last of its bars, rounded up. */
 export function endOf(bars: readonly Bar[]): number {
   const last = Math.max(0.1, ...bars.map((bar) => bar.to));

@@ -1,7 +1,7 @@
 /** A turn's waterfall: what happened between the last word of the user and the first of the reply. */
 
 import { svg } from "../components/svg";
-import { milliseconds } from "../format";
+import { milliseconds, tick } from "../format";
 import type { TurnWaterfall } from "../shapes";
 import { marks } from "./scale";
 import { endOf, planOf } from "./waterfall-plan";
@@ -80,7 +80,7 @@ export class WaterfallChart extends HTMLElement {
       "g",
       { class: "grid" },
       svg("line", { x1: x, x2: x, y1: TOP - 4, y2: height - 4 }),
-      svg("text", { x, y: 12, "text-anchor": "middle" }, seconds === 0 ? "0" : milliseconds(seconds)),
+      svg("text", { x, y: 12, "text-anchor": "middle" }, tick(seconds)),
     );
   }
 }

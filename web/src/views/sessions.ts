@@ -60,7 +60,8 @@ async function sessions(signal: AbortSignal): Promise<SessionRow[]> {
 class SessionItem {
   private readonly name = h("strong");
   private readonly state = h("span", { className: "chips" });
-  private readonly meter = h("meter", { min: -60, max: 0, low: -50, high: -3, optimum: -20 });
+  private readonly fill = h("i");
+  private readonly meter = h("div", { className: "meter", attributes: { role: "meter", "aria-valuemin": "-60", "aria-valuemax": "0" } }, this.fill);
   private readonly level = h("span", { className: "note" });
   private readonly facts = h("dl", { className: "pairs" });
   readonly element: HTMLElement;
@@ -80,7 +81,9 @@ class SessionItem {
     this.name.title = session.id;
     const state = session.state ?? "live";
     this.state.replaceChildren(chip(session.transport), chip(state, TONES[state] ?? "plain"));
-    this.meter.value = Math.max(-60, audio.level);
+    const level = Math.max(-60, Math.min(0, audio.level));
+    this.meter.setAttribute("aria-valuenow", level.toFixed(0));
+    this.fill.style.width = `${((level + 60) / 60) * 100}%`;
     setText(this.level, audio.frames ? `${audio.level.toFixed(0)} dBFS, peak ${audio.peak.toFixed(0)}` : "nothing heard yet");
     const rows: [string, string][] = [
       ["Age", duration(session.age)],

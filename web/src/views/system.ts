@@ -4,7 +4,7 @@ import { get } from "../api";
 import { LineChart } from "../charts/line";
 import { h } from "../components/dom";
 import { card, chip, Tile, type Tone } from "../components/widgets";
-import { bytes, duration, megabytes, milliseconds } from "../format";
+import { duration, megabytes, milliseconds, tick } from "../format";
 import type { SystemReport, WorkerStatus } from "../shapes";
 import { Models } from "./models";
 import { Panel } from "./panel";
@@ -29,9 +29,9 @@ export class System extends Panel {
 
   protected build(): void {
     const nothing = "The first numbers come in a few seconds.";
-    this.lagChart.describe("Event-loop lag", milliseconds, nothing);
-    this.memoryChart.describe("Memory of the server", (value) => bytes(value * 1_000_000), nothing);
-    this.workChart.describe("Sessions and work", (value) => String(Number(value.toFixed(1))), nothing);
+    this.lagChart.describe("Event-loop lag", nothing, milliseconds, tick);
+    this.memoryChart.describe("Memory of the server", nothing, megabytes);
+    this.workChart.describe("Sessions and work", nothing, (value) => String(Number(value.toFixed(1))));
     const tiles = [this.state, this.sessions, this.lag, this.memory, this.machine].map((tile) => tile.element);
     this.append(
       h("div", { className: "tiles" }, ...tiles),

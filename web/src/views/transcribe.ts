@@ -26,7 +26,7 @@ export class Transcribe extends Panel {
   private readonly halt = button("Stop", () => this.stop(), { icon: "stop" });
   private readonly progress = new Progress("Transcription");
   private readonly audio = h("audio", { controls: true, hidden: true, attributes: { "aria-label": "The recording" } });
-  private readonly lines = h("ol", { className: "segments-read", attributes: { "aria-label": "Transcript", "aria-live": "polite" } });
+  private readonly lines = h("ol", { className: "segments-read", tabIndex: 0, attributes: { "aria-label": "Transcript", "aria-live": "polite" } });
   private readonly exports = h("div", { className: "row", hidden: true });
   private readonly output = card("", h("p", { className: "file-name" }), this.audio, this.progress.element, this.lines, this.exports);
   private recording: File | null = null;

@@ -32,7 +32,7 @@ export class TurnView extends HTMLElement {
   private readonly said = h("p", { className: "said" });
   private readonly reply = h("p", { className: "reply" });
   private readonly waterfall = new WaterfallChart();
-  private readonly steps = h("ol", { className: "steps", attributes: { "aria-label": "Step by step" } });
+  private readonly steps = h("ol", { className: "steps", tabIndex: 0, attributes: { "aria-label": "Step by step" } });
   private readonly play = button("Replay", () => void this.toggle(), { icon: "play", className: "primary" });
   private readonly back = button("Back", () => this.step(-1), { icon: "back" });
   private readonly forth = button("Next step", () => this.step(1), { icon: "next" });

@@ -2,9 +2,10 @@
 
 import { ask, get } from "../api";
 import { LineChart } from "../charts/line";
+import { stripesOf } from "../charts/waterfall-plan";
 import { h, setText } from "../components/dom";
 import { button, card, confirmed, Segments, Tile } from "../components/widgets";
-import { clock, milliseconds } from "../format";
+import { clock, milliseconds, tick } from "../format";
 import { routeTo } from "../router";
 import type { LatencyReport, TurnDetail, TurnList, TurnSummary } from "../shapes";
 import { Panel } from "./panel";
@@ -38,14 +39,15 @@ export class Turns extends Panel {
   }
 
   protected build(): void {
-    this.chart.describe("From your last word to the first of the reply", milliseconds, "No turn ended within this time. Talk, then look again.");
+    const nothing = "No turn ended within this time. Talk, then look again.";
+    this.chart.describe("From your last word to the first of the reply", nothing, milliseconds, tick);
     const windows = new Segments<Window>("Time", WINDOWS, this.window, (value) => {
       this.window = value;
       void this.attempt(() => this.latency());
     });
     const tiles = h("div", { className: "tiles small" }, ...Object.values(this.tiles).map((tile) => tile.element));
     this.split.append(h("div", { className: "list-side" }, this.list, this.note), this.detail);
-    this.append(card("", h("div", { className: "row between" }, tiles, windows.element), this.chart), this.split);
+    this.append(card("How long people wait", h("div", { className: "row between" }, tiles, windows.element), this.chart), this.split);
   }
 
   protected shown(argument: string): void {
@@ -130,9 +132,12 @@ export class Turns extends Panel {
 function row(turn: TurnSummary, slowest: number, current: boolean): HTMLElement {
   const { total } = turn.waterfall;
   const bar = h("span", { className: "mini", attributes: { "aria-hidden": "true" } });
-  const fill = h("i");
-  fill.style.width = `${((total ?? 0) / slowest) * 100}%`;
-  bar.append(fill);
+  for (const { stage, from, to } of stripesOf(turn.waterfall)) {
+    const piece = h("i");
+    piece.dataset["stage"] = stage;
+    piece.style.width = `${((to - from) / slowest) * 100}%`;
+    bar.append(piece);
+  }
   const cut = turn.interrupted ? " · interrupted" : "";
   const link = h(
     "a",

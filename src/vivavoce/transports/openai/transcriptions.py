@@ -137,9 +137,7 @@ async def _whole(
     yield body.encode() or b"\n"
 
 
-async def _events(
-    reading: AsyncIterator[Stretch], language: str, seconds: float, segments: bool
-) -> AsyncIterator[bytes]:
+async def _events(reading: AsyncIterator[Stretch], language: str, seconds: float, segments: bool) -> AsyncIterator[bytes]:
     """A delta per stretch of speech as soon as it is read; together they are the text of the last event.
 
     With ``segments`` each is followed by an event that says when it was spoken.
