@@ -85,7 +85,7 @@ export class LineChart extends HTMLElement {
     const x = (time: number): number => this.x(time);
     this.picture.replaceChildren(
       ...ticks.map((value) => grid(this.width, y(value), this.axis(value))),
-      ...times(plot.from, plot.to).map((time) => label(x(time), clock(time, plot.to - plot.from))),
+      ...times(plot.from, plot.to, this.width < 420 ? 2 : 4).map((time) => label(x(time), clock(time, plot.to - plot.from))),
       ...plot.lines.flatMap((line) => drawn(line, plot.times, x, y)),
       ...this.pointer(plot, y),
     );

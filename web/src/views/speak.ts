@@ -24,7 +24,7 @@ export class Speak extends Panel {
   private readonly voice = new Select("Voice");
   private readonly format = new Select("Format", () => this.hint());
   private readonly speed = h("input", { type: "range", min: "0.5", max: "2", step: "0.05", value: "1", id: "speak-speed" });
-  private readonly speedShown = h("output", { textContent: "1.00×" });
+  private readonly speedShown = h("span", { textContent: "1.00×" });
   private readonly go = h("button", { type: "submit", className: "primary" });
   private readonly halt = button("Stop", () => this.stop(), { icon: "stop" });
   private readonly way = h("p", { className: "note" });

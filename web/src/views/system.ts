@@ -64,9 +64,8 @@ export class System extends Panel {
     this.memory.show(megabytes(report.memory_mb), `${report.threads} threads`);
     const late = (report.loop_lag.p99 ?? 0) > LATE;
     this.lag.show(milliseconds(report.loop_lag.p99), `median ${milliseconds(report.loop_lag.p50)}`, late ? "bad" : "good");
-    this.sessions.show(String(report.queues["sessions"] ?? 0), `${report.queues["connections"] ?? 0} connections`);
-    const cores = `${report.cores} core${report.cores === 1 ? "" : "s"}`;
-    this.machine.show(cores, `${megabytes(report.machine_memory_mb)}, Python ${report.python}`);
+    this.sessions.show(String(report.queues["sessions"] ?? 0), counted(report.queues["connections"] ?? 0, "connection"));
+    this.machine.show(counted(report.cores, "core"), `${megabytes(report.machine_memory_mb)}, Python ${report.python}`);
     this.workers.replaceChildren(...report.workers.map(row));
     this.queues.replaceChildren(...Object.entries(report.queues).map(([name, value]) => pair(name, value)));
     this.charts(report);
@@ -109,6 +108,10 @@ function row(worker: WorkerStatus): HTMLElement {
     number(String(worker.restarts)),
     number(megabytes(worker.memory_mb)),
   );
+}
+
+function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }
 
 function pair(name: string, value: number): HTMLElement {
