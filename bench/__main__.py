@@ -27,6 +27,7 @@ from bench import (
     split_turns,
     start,
     voice_to_voice,
+    webrtc,
 )
 from bench.result import OUT, Options, Result, save
 
@@ -43,6 +44,7 @@ BENCHES: dict[str, Callable[[Options], Result]] = {
     "first_byte": first_byte.run,
     "engines": engines.run,
     "codecs": codecs.run,
+    "webrtc": webrtc.run,
     "profile": profile.run,
 }
 

@@ -2,7 +2,7 @@
 # Writes the locks: every package with version and hashes, for every supported Python and platform. They name no index, so
 # pip and uv take packages from wherever they are set to.
 #
-#   requirements.lock          the project, its built-in engines and codecs and its development tools: all that `make setup` installs
+#   requirements.lock          the project, its built-in engines, codecs, WebRTC and its development tools: all that `make setup` installs
 #   requirements-engines.lock  the same and every optional engine, for the tests of the engines; the same versions
 #
 # Arguments are passed on, for example: scripts/lock.sh --upgrade
@@ -23,5 +23,6 @@ resolve() { # lock, then what goes into it
     echo "$lock: $(grep -c '==' "$lock") packages"
 }
 
-resolve requirements.lock --extra builtin --extra codecs --group dev "$@"
+resolve requirements.lock --extra builtin --extra codecs --extra webrtc --extra webrtc-native \
+    --group dev "$@"
 resolve requirements-engines.lock --all-extras --group dev --group engines --constraint requirements.lock "$@"

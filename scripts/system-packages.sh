@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the tests need of the system, beyond Python: a browser, a second voice, Node for the web page's drift check,
-# and decoders that are not our own.
+# decoders that are not our own, and a TURN server.
 # As root on Debian it installs what is missing; elsewhere it says what is missing and goes on: those tests skip, with
 # the reason. The server itself needs none of it.
 set -euo pipefail
@@ -22,6 +22,7 @@ need npm npm
 need ffmpeg ffmpeg
 need opus-tools opusinfo
 need sox sox
+need coturn turnserver
 if ! ldconfig -p 2>/dev/null | grep -q 'libflite\.so\.1' && ! /sbin/ldconfig -p 2>/dev/null | grep -q 'libflite\.so\.1'; then
     missing+=(libflite1)
 fi

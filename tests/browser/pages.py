@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +35,7 @@ async def visit(
     microphone: Path | None = None,
     allowed: bool = True,
     script: str = "",
+    more_flags: Sequence[str] = (),
     **context: Any,
 ) -> AsyncIterator[Visit]:
     """Open ``url``. ``script`` runs before the page's own; ``context`` goes to the browser context."""
@@ -42,6 +43,7 @@ async def visit(
     flags = ["--no-sandbox", "--use-fake-device-for-media-stream"]
     if allowed:
         flags.append("--use-fake-ui-for-media-stream")
+    flags += more_flags
     if microphone is not None:
         flags.append(f"--use-file-for-fake-audio-capture={microphone}")
     async with async_playwright() as playwright:

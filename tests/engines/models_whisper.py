@@ -7,6 +7,7 @@ heard: `` low`` where the sound has its energy below 1 kHz, `` high`` where it l
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import ctranslate2
@@ -22,7 +23,26 @@ _STATE, _LOW, _HIGH = 10.0, WIDTH - 1, WIDTH - 2
 """Strength of a link of the chain, and the dimensions that hear."""
 
 
-def _vocabulary(multilingual: bool) -> list[str]:
+@dataclass(frozen=True)
+class Shape:
+    """Layers of encoder and decoder, width, heads and mels of a Whisper model."""
+
+    encoder: int
+    decoder: int
+    width: int
+    heads: int
+    mels: int = 80
+
+
+SHAPES = {
+    "base": Shape(6, 6, 512, 8),
+    "small": Shape(12, 12, 768, 12),
+    "large-v3-turbo": Shape(32, 4, 1_280, 20, 128),
+}
+"""As published with the models (Radford et al. 2022, table 1; OpenAI's configuration of large-v3-turbo)."""
+
+
+def _vocabulary(multilingual: bool, fillers: int = 0) -> list[str]:
     """Tokens as real models have them: the empty one tells that there are several languages.
 
     The alphabet of bytes (GPT-2's: those that print as they are, the others from U+0100 on) and words first, then
@@ -30,7 +50,7 @@ def _vocabulary(multilingual: bool) -> list[str]:
     """
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     letters = [chr(code) for code in printable] + [chr(256 + place) for place in range(256 - len(printable))]
-    words = [word.replace(" ", "Ġ") for word in (*SAYS, HIGH)]
+    words = [word.replace(" ", "Ġ") for word in (*SAYS, HIGH)] + [f"Ġfiller{number}" for number in range(fillers)]
     special = ["<|endoftext|>", "<|startoftranscript|>", *(f"<|{code}|>" for code in LANGUAGES)]
     special += ["<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>"]
     times = [f"<|{step * 0.02:.2f}|>" for step in range(1501)]
@@ -148,4 +168,58 @@ def make_whisper(folder: Path, *, multilingual: bool = False) -> Path:
     return folder / "model.bin"
 
 
-__all__ = ["HIGH", "LANGUAGES", "SAYS", "make_whisper"]
+def make_whisper_shape(folder: Path, shape: Shape) -> Path:
+    """A model of a true shape with random weights, in half precision: it costs what such a model costs and says nothing.
+
+    Needs as much disk as a real one (large-v3-turbo: 1.6 GB). Returns its model.bin.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tokens = _vocabulary(multilingual=True, fillers=50_000)
+    spec = ctranslate2.specs.WhisperSpec(shape.encoder, shape.heads, shape.decoder, shape.heads)
+    _randomise(spec, shape, len(tokens))
+    spec.register_vocabulary(tokens)
+    spec.config.suppress_ids, spec.config.suppress_ids_begin = [], []
+    spec.config.lang_ids = [tokens.index(f"<|{code}|>") for code in LANGUAGES]
+    spec.config.alignment_heads = [(shape.decoder - 1, 0)]
+    spec.validate()
+    spec.optimize(quantization="float16")
+    spec.save(str(folder))
+    (folder / "tokenizer.json").write_text(json.dumps(_tokenizer(tokens)))
+    (folder / "preprocessor_config.json").write_text(json.dumps({"feature_size": shape.mels}))
+    return folder / "model.bin"
+
+
+def _randomise(spec: ctranslate2.specs.WhisperSpec, shape: Shape, vocabulary: int) -> None:
+    generator, width = np.random.default_rng(0), shape.width
+
+    def noise(*size: int) -> np.ndarray:
+        return generator.standard_normal(size, np.float32) * np.float32(0.02)
+
+    def fill(layer: object, inputs: int, outputs: int) -> None:
+        layer.weight, layer.bias = noise(outputs, inputs), noise(outputs)  # type: ignore[attr-defined]
+
+    def norm(layer: object) -> None:
+        layer.gamma, layer.beta = np.ones(width, np.float32), np.zeros(width, np.float32)  # type: ignore[attr-defined]
+
+    encoder, decoder = spec.encoder, spec.decoder
+    encoder.conv1.weight, encoder.conv1.bias = noise(width, shape.mels, 3), noise(width)
+    encoder.conv2.weight, encoder.conv2.bias = noise(width, width, 3), noise(width)
+    encoder.position_encodings.encodings = noise(1_500, width)
+    decoder.position_encodings.encodings = noise(448, width)
+    decoder.embeddings.weight = decoder.projection.weight = noise(vocabulary, width)
+    for layer in (encoder.layer_norm, decoder.layer_norm):
+        norm(layer)
+    for layer in (*encoder.layer, *decoder.layer):
+        norm(layer.self_attention.layer_norm)
+        norm(layer.ffn.layer_norm)
+        fill(layer.self_attention.linear[0], width, 3 * width)
+        fill(layer.self_attention.linear[1], width, width)
+        fill(layer.ffn.linear_0, width, 4 * width)
+        fill(layer.ffn.linear_1, 4 * width, width)
+    for layer in decoder.layer:
+        norm(layer.attention.layer_norm)
+        for place, times in enumerate((1, 2, 1)):
+            fill(layer.attention.linear[place], width, times * width)
+
+
+__all__ = ["HIGH", "LANGUAGES", "SAYS", "SHAPES", "Shape", "make_whisper", "make_whisper_shape"]

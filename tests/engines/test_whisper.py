@@ -309,6 +309,10 @@ def test_without_a_path_or_with_an_absent_device_it_says_what_to_do(model: Path)
         Whisper({"model": str(model), "device": "cuda"})
     with pytest.raises(ConfigurationError):
         Whisper({"model": str(model), "device": "abacus"})
+    for compute_type in ("float16", "abacus"):  # no CPU computes in half precision
+        with pytest.raises(ConfigurationError, match="compute_type"):
+            Whisper({"model": str(model), "device": "cpu", "compute_type": compute_type})
+    assert Whisper({"model": str(model)}).device == "cpu"
 
 
 OUT_OF_MEMORY = """

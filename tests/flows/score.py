@@ -37,18 +37,21 @@ class Stage:
         self.clock = SystemClock()
         self.sink = LoopbackSink(self.clock, latency=self.latency)
         self.events = EventRecorder(self.clock)
-        ports = SessionPorts(
+        self.conversation = Conversation("test", self.ports(), self.options, self.sink, self.events, self.clock)
+        if self.options.acknowledged:
+            self.sink.on_played = self.conversation.played
+        await self.conversation.start()
+        return self
+
+    def ports(self, **changes: Any) -> SessionPorts:
+        return SessionPorts(
             stt=Choice("stt", {"scripted": self.stt}),
             llm=Choice("llm", {"scripted": self.llm}),
             tts=Choice("tts", {f"voice{index}": tts for index, tts in enumerate(self.tts)}),
             vad=EnergyVoiceActivityDetector(),
             turn=self.turn,
+            **changes,
         )
-        self.conversation = Conversation("test", ports, self.options, self.sink, self.events, self.clock)
-        if self.options.acknowledged:
-            self.sink.on_played = self.conversation.played
-        await self.conversation.start()
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         self.sink.close()

@@ -23,9 +23,7 @@ from vivavoce.transports.access import Credentials
 TRANSCRIBED = {"input": {"transcription": {"model": "gpt-4o-mini-transcribe", "language": "en"}}}
 MANUAL = {"input": {"transcription": {"model": "whisper-1"}, "turn_detection": None}}
 
-SPOKEN_TURN = [
-    "input_audio_buffer.speech_started",
-    "input_audio_buffer.speech_stopped",
+TURN_BY_HAND = [
     "input_audio_buffer.committed",
     "conversation.item.added",
     "conversation.item.done",
@@ -43,6 +41,13 @@ SPOKEN_TURN = [
     "response.output_item.done",
     "conversation.item.done",
     "response.done",
+]
+SPOKEN_TURN = [
+    "input_audio_buffer.speech_started",
+    "conversation.item.input_audio_transcription.delta",
+    "input_audio_buffer.speech_stopped",
+    *TURN_BY_HAND[:3],
+    *TURN_BY_HAND[4:],
 ]
 
 
@@ -74,7 +79,8 @@ async def test_a_spoken_turn_has_its_events_in_order() -> None:
         assert 1100 < stopped["audio_end_ms"] - started["audio_start_ms"] < 1400
         completed = stage.of("conversation.item.input_audio_transcription.completed")[0]
         assert completed["item_id"] == started["item_id"] == stopped["item_id"]
-        assert completed["usage"]["type"] == "duration"
+        assert completed["usage"]["type"] == "tokens"
+        assert 11 <= completed["usage"]["input_token_details"]["audio_tokens"] <= 14
         assert all(len(base64.b64decode(e["delta"])) <= RATE * 2 // 5 for e in stage.of("response.output_audio.delta"))
         assert len(stage.audio()) / RATE / 2 == pytest.approx(22 * 0.06, abs=0.2)
         assert messages(stage.llm.requests[-1]) == [("system", "Be brief."), ("user", "what time is it")]
@@ -176,7 +182,7 @@ async def test_a_turn_by_hand() -> None:
         stage.say("input_audio_buffer.commit")
         stage.say("response.create")
         await stage.until("response.done")
-        assert stage.kinds(after="session.updated") == [kind for kind in SPOKEN_TURN if "speech_st" not in kind]
+        assert stage.kinds(after="session.updated") == TURN_BY_HAND
         assert stage.of("conversation.item.input_audio_transcription.completed")[0]["transcript"] == "what time is it"
         assert messages(stage.llm.requests[-1])[-1] == ("user", "what time is it")
 

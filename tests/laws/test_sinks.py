@@ -13,9 +13,11 @@ from vivavoce.contracts.errors import Overloaded
 from vivavoce.contracts.ports import AudioSink
 from vivavoce.flow.clock import SystemClock
 from vivavoce.testing.sinks import LoopbackSink
+from vivavoce.transports.options import ResumeOptions
 from vivavoce.transports.outbox import Outbox
 from vivavoce.transports.ws.protocol import HEADER
-from vivavoce.transports.ws.speaker import Speaker
+from vivavoce.transports.ws.replay import Replay
+from vivavoce.transports.ws.speaker import Speaker, Way
 
 RATE = 24_000
 FRAME = 480
@@ -56,7 +58,7 @@ def speaker(direct: bool) -> Ear:
             written.append(item[1])
         return b"".join(frame[HEADER.size :] for frame in written)
 
-    return Ear(Speaker(Recorder(RATE).format, outbox, write_now, stuck), heard)
+    return Ear(Speaker(Recorder(RATE).format, Replay(ResumeOptions()), Way(outbox, write_now, stuck)), heard)
 
 
 EARS: dict[str, Callable[[], Ear]] = {

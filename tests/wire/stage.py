@@ -15,6 +15,7 @@ from vivavoce.contracts.events import SessionEvent
 from vivavoce.contracts.ports import AudioSink, EventListener
 from vivavoce.contracts.speech import Capabilities, Voice
 from vivavoce.flow.clock import SystemClock
+from vivavoce.sessions.absence import Absence
 from vivavoce.sessions.conversation import AudioStatistics, Conversation
 from vivavoce.sessions.options import ConversationOptions, Mode, SessionOptions
 from vivavoce.sessions.ports import Choice, ProviderKind, SessionPorts
@@ -42,11 +43,25 @@ def ports() -> SessionPorts:
     return SessionPorts(vad=NamedPort("vad"), languages=("en", "es"), **kinds)  # type: ignore[arg-type]
 
 
+class ScriptedAbsence(Absence):
+    """Writes down when the client is away and back."""
+
+    def __init__(self, called: Callable[..., None]) -> None:
+        self._called = called
+
+    def begin(self) -> None:
+        self._called("detach")
+
+    def end(self, generation: int | None, samples: int) -> None:
+        self._called("attach", generation, samples)
+
+
 class ScriptedConversation(Conversation):
     """Writes down what it is told; ``react`` is called with each call and may emit events or audio."""
 
-    def __init__(self, options: ConversationOptions, sink: AudioSink, listener: EventListener) -> None:
-        self.session = SESSION
+    def __init__(self, options: ConversationOptions, sink: AudioSink, listener: EventListener, session: str) -> None:
+        self.session = session
+        self.absence = ScriptedAbsence(self._called)
         self.options = options
         self.sink = sink
         self.emit: Callable[[SessionEvent], None] = listener
@@ -122,20 +137,15 @@ class ScriptedSessions(Sessions):
     ) -> Conversation:
         if self.refusal is not None:
             raise self.refusal
-        if self._draining or len(self._live) >= self.options.max_sessions:
+        if self._draining or (len(self._live) >= self.options.max_sessions and not self._give_way()):
             return await super().open(transport, options, sink, listener)
-        conversation = ScriptedConversation(options, sink, listener)
+        session = f"{SESSION}{len(self.conversations) or ''}"
+        conversation = ScriptedConversation(options, sink, listener, session)
         conversation.react = self.react
         self.conversations.append(conversation)
-        self._live[f"{SESSION}{len(self.conversations)}"] = (transport, 0.0, conversation)
+        self._live[session] = (transport, 0.0, conversation)
         await conversation.start()
         return conversation
-
-    async def close(self, conversation: Conversation) -> None:
-        for session, (_, _, live) in list(self._live.items()):
-            if live is conversation:
-                del self._live[session]
-        await conversation.close()
 
 
 class Client:
@@ -161,8 +171,9 @@ class Client:
     def says(self, message: Any) -> None:
         self._to_server.put_nowait({"type": "websocket.receive", **_framed(message)})
 
-    def disconnects(self) -> None:
-        self._to_server.put_nowait({"type": "websocket.disconnect", "code": 1006})
+    def disconnects(self, code: int = 1000) -> None:
+        """Close the connection, or (1006) lose it."""
+        self._to_server.put_nowait({"type": "websocket.disconnect", "code": code})
 
     async def hears(self, seconds: float = 5.0) -> dict[str, Any]:
         """The next raw ASGI message from the server."""

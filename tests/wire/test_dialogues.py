@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
+from tests.unit.transports.entrances import entrance
 from tests.wire.stage import Client, ScriptedConversation, ScriptedSessions, connected, quick
 from vivavoce.contracts import events
 from vivavoce.contracts.audio import AudioChunk, ReplyAudio, Stamp
 from vivavoce.contracts.events import SessionEvent, Waterfall
+from vivavoce.flow.clock import SystemClock
+from vivavoce.transports.ws.handler import WebSocketDoor
 from vivavoce.transports.ws.protocol import HEADER
 
+TOKEN = "TOKEN"
+"""Stands for the last token the server gave."""
 HERE = Path(__file__).parent
 DIALOGUES = sorted(HERE.glob("*.jsonl"))
 SCHEMA = json.loads((HERE.parents[1] / "docs/reference/websocket.schema.json").read_text())
@@ -58,10 +65,15 @@ def _agrees(expected: Any, found: Any, partial: bool) -> bool:
 
 
 class Replay:
-    def __init__(self, client: Client, sessions: ScriptedSessions) -> None:
-        self._client = client
+    def __init__(self, connect: Callable[[], Awaitable[Client]], sessions: ScriptedSessions) -> None:
+        self._connect = connect
         self._sessions = sessions
         self._calls = 0
+        self._token = ""
+        self.client: Client
+
+    async def start(self) -> None:
+        self.client = await self._connect()
 
     @property
     def _session(self) -> ScriptedConversation:
@@ -70,15 +82,27 @@ class Replay:
     async def line(self, line: dict[str, Any]) -> None:
         if "hold" in line:
             await asyncio.sleep(0.001)
-            (self._client.blocked.clear if line["hold"] else self._client.blocked.set)()
+            (self.client.blocked.clear if line["hold"] else self.client.blocked.set)()
+        elif "cut" in line:
+            self.client.disconnects(1006)
+        elif "connect" in line:
+            self.client = await self._connect()
         elif line.get("from") == "client":
-            self._client.says(line.get("json", line.get("text")) if "binary" not in line else _pcm(line["binary"]))
+            self.client.says(self._said(line))
         elif line.get("to") == "session":
             await self._called(line["call"])
         elif line["from"] == "session":
             self._tell(line)
         else:
             await self._server(line)
+
+    def _said(self, line: dict[str, Any]) -> Any:
+        if "binary" in line:
+            return _pcm(line["binary"])
+        message = line.get("json", line.get("text"))
+        if isinstance(message, dict) and message.get("token") == TOKEN:
+            return message | {"token": self._token}
+        return message
 
     async def _called(self, call: list[Any]) -> None:
         async with asyncio.timeout(1):
@@ -98,9 +122,9 @@ class Replay:
     async def _server(self, line: dict[str, Any]) -> None:
         if "nothing" in line:
             await asyncio.sleep(line["nothing"])
-            assert self._client.pending() == 0
+            assert self.client.pending() == 0
             return
-        message = await self._client.hears()
+        message = await self.client.hears()
         if "close" in line:
             assert message["type"] == "websocket.close"
             assert message["code"] == line["close"]
@@ -108,6 +132,9 @@ class Replay:
             assert message.get("bytes") == _frame(line["binary"])
         else:
             found = json.loads(message["text"])
+            if found.get("resume"):
+                assert found["resume"]["token"] != self._token, "a token is good for once"
+                self._token, found["resume"]["token"] = found["resume"]["token"], TOKEN
             assert _agrees(line["json"], found, line.get("partial", False)), f"expected {line['json']}\nfound    {found}"
 
 
@@ -116,15 +143,17 @@ async def test_dialogue(name: str) -> None:
     head, *lines = SCRIPTS[name]
     assert head["dialogue"] == name
     sessions = ScriptedSessions()
-    async with connected(sessions, quick(**head.get("limits", {}))) as client:
-        replay = Replay(client, sessions)
+    door = WebSocketDoor(sessions, quick(**head.get("limits", {})), SystemClock(), entrance())
+    async with AsyncExitStack() as connections:
+        replay = Replay(lambda: connections.enter_async_context(connected(sessions, door=door)), sessions)
+        await replay.start()
         for number, line in enumerate(lines, start=2):
             try:
                 await replay.line(line)
             except (AssertionError, TimeoutError) as error:
                 raise AssertionError(f"{name}.jsonl line {number}: {error}") from error
         await asyncio.sleep(0.01)
-        assert client.pending() == 0, f"unexpected: {await client.hears()}"
+        assert replay.client.pending() == 0, f"unexpected: {await replay.client.hears()}"
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -1,5 +1,7 @@
 /** The server's HTTP API: one place that adds the key, reads errors, and says in words what went wrong. */
 
+import { keeperOfThisTab, keptKey } from "./key";
+
 /** `code` is the server's stable word; `offline` where nobody answered. */
 export class ApiError extends Error {
   constructor(
@@ -20,21 +22,9 @@ export interface Asked {
 /** Told when the server asks for a key it was not given. */
 export const keyWanted = new EventTarget();
 
-const KEPT = "vivavoce.key";
-let key = kept();
-
-export function setKey(value: string, remember: boolean): void {
-  key = value;
-  try {
-    sessionStorage.setItem(KEPT, value);
-    if (remember) localStorage.setItem(KEPT, value);
-    else localStorage.removeItem(KEPT);
-  } catch {
-    // A browser that keeps nothing: it holds for this visit.
-  }
-}
-
+/** The key that is kept for this tab, where there is one: the same as for conversations. */
 export function headers(): Record<string, string> {
+  const key = keptKey(keeperOfThisTab());
   return key ? { Authorization: `Bearer ${key}` } : {};
 }
 
@@ -91,12 +81,4 @@ function parsed(body: string): { code: string; message: string } {
 /** What to tell a person about anything that was thrown. */
 export function words(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function kept(): string {
-  try {
-    return sessionStorage.getItem(KEPT) ?? localStorage.getItem(KEPT) ?? "";
-  } catch {
-    return "";
-  }
 }

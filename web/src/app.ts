@@ -2,6 +2,7 @@
 
 import { Capture, MicrophoneError } from "./capture";
 import { Connection } from "./connection";
+import type { Keys } from "./key";
 import { Playback } from "./playback";
 import type { AudioFrame, Mode, ProviderKind, ServerMessage, Wishes } from "./protocol";
 import { currentReply, initial, onLost, onMicrophoneProblem, onServer } from "./state";
@@ -35,9 +36,13 @@ export class App {
   /** Newest generation heard of in this session; acknowledgements of an older session stay unsent. */
   private newest = 0;
 
-  constructor(url: URL) {
-    this.connection = new Connection(url, () => this.wishes, {
+  constructor(
+    url: URL,
+    private readonly keys: Keys,
+  ) {
+    this.connection = new Connection(url, keys, () => this.wishes, {
       connecting: () => this.store.update({ link: "connecting" }),
+      keyWanted: (key) => this.store.update((state) => ({ ...state, key, link: "refused", settings: null, notice: null })),
       message: (message) => this.onMessage(message),
       audio: (frame) => this.onAudio(frame),
       wireError: (error) => this.complain(`The server said something this page does not understand: ${error.message}.`),
@@ -57,6 +62,12 @@ export class App {
       blocked: (soundBlocked) => this.store.update({ soundBlocked }),
       failed: () => this.complain("Sound could not be started. Check the loudspeaker of this device and reload the page."),
     });
+  }
+
+  /** Try this key from now on. */
+  useKey(key: string): void {
+    this.keys.use(key);
+    this.connection.connect();
   }
 
   start(): void {

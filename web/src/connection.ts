@@ -1,5 +1,6 @@
 /** The socket to /ws/audio: opens, says hello, parses, keeps alive, comes back after a loss. */
 
+import type { KeyProblem, Keys } from "./key";
 import {
   type AudioFrame,
   type ClientMessage,
@@ -24,6 +25,8 @@ export interface ConnectionEvents {
   audio(frame: AudioFrame): void;
   wireError(error: WireError): void;
   lost(verdict: Verdict): void;
+  /** Nothing is tried again before there is another key. */
+  keyWanted(problem: KeyProblem): void;
   roundTrip(milliseconds: number): void;
 }
 
@@ -37,9 +40,12 @@ export class Connection {
   private pongTimer: number | undefined;
   private pingedAt = 0;
   private readonly reconnection = new Reconnection();
+  /** Counts attempts: what an earlier one still waits for no longer matters. */
+  private attempt = 0;
 
   constructor(
     private readonly url: URL,
+    private readonly keys: Keys,
     private readonly wishes: () => Wishes,
     private readonly events: ConnectionEvents,
   ) {}
@@ -51,14 +57,43 @@ export class Connection {
   connect(): void {
     this.close();
     this.events.connecting();
-    const socket = new WebSocket(this.url);
+    if (this.keys.needed) void this.admitted();
+    else this.dial(this.url, false);
+  }
+
+  /** First a token, then the socket. */
+  private async admitted(): Promise<void> {
+    const attempt = this.attempt;
+    const admission = await this.keys.admit();
+    if (attempt !== this.attempt) return;
+    if (admission.admitted) {
+      const url = new URL(this.url);
+      url.searchParams.set("token", admission.token);
+      this.dial(url, true);
+    } else if (admission.problem === "away") {
+      this.retryLater(1006);
+    } else {
+      this.events.keyWanted(admission.problem);
+    }
+  }
+
+  /** `asked`: whether a key is wanted is known already. */
+  private dial(url: URL, asked: boolean): void {
+    const socket = new WebSocket(url);
+    let opened = false;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
+      opened = true;
       this.hello();
       this.pinger = setInterval(() => this.ping(), PING_EVERY);
     };
     socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => this.receive(event.data);
-    socket.onclose = (event) => this.lost(event.code);
+    socket.onclose = (event) => {
+      // Browsers do not say why a socket was refused: find out whether it is for want of a key.
+      if (opened || asked) return this.lost(event.code);
+      this.socket = null;
+      void this.admitted();
+    };
     this.socket = socket;
   }
 
@@ -71,6 +106,7 @@ export class Connection {
   /** Leave without coming back. */
   close(): void {
     this.stopTimers();
+    this.attempt += 1;
     const socket = this.socket;
     this.socket = null;
     if (!socket) return;
@@ -136,6 +172,10 @@ export class Connection {
     this.stopTimers();
     if (this.socket) this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
     this.socket = null;
+    this.retryLater(code);
+  }
+
+  private retryLater(code: number): void {
     const verdict = this.reconnection.closed(code);
     if (verdict.retry) this.retry = setTimeout(() => this.connect(), verdict.delay * 1000);
     this.events.lost(verdict);

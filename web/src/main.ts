@@ -7,6 +7,7 @@ import { Announcer } from "./components/announcer";
 import { Composer } from "./components/composer";
 import { Conversation } from "./components/conversation";
 import { View } from "./components/dom";
+import { Key } from "./components/key";
 import { KeyDialog } from "./components/key-dialog";
 import { Latency } from "./components/latency";
 import { Link } from "./components/link";
@@ -17,6 +18,7 @@ import { Settings } from "./components/settings";
 import { Talk } from "./components/talk";
 import { ThemeButton } from "./components/theme-button";
 import { Wave } from "./components/wave";
+import { keeperOfThisTab, Keys } from "./key";
 import { Shell } from "./shell";
 import { applyTheme, theme } from "./theme";
 import { Providers } from "./views/providers";
@@ -33,7 +35,8 @@ const ELEMENTS: Record<string, CustomElementConstructor> = {
   "vv-composer": Composer,
   "vv-configuration": Configuration,
   "vv-conversation": Conversation,
-  "vv-key": KeyDialog,
+  "vv-key": Key,
+  "vv-key-dialog": KeyDialog,
   "vv-latency": Latency,
   "vv-line-chart": LineChart,
   "vv-link": Link,
@@ -69,7 +72,8 @@ function rank(name: string): number {
 const url = new URL("ws/audio", document.baseURI);
 url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
 
-const app = new App(url);
+const tokens = new URL("api/token", document.baseURI);
+const app = new App(url, new Keys(tokens, keeperOfThisTab(), (address, init) => fetch(address, init)));
 for (const element of document.querySelectorAll("*")) {
   if (element instanceof View) element.start(app);
 }

@@ -190,8 +190,19 @@ export interface SessionList {
 
 export interface ProviderRow {
   name: string;
-  state: string;
-  [more: string]: unknown;
+  kind: "stt" | "llm" | "tts";
+  /** Where it stands in its chain, from 0; null: only who chooses it asks it. */
+  place: number | null;
+  found: boolean;
+  local: boolean;
+  /** Of its breaker. */
+  state: "closed" | "open" | "half_open";
+  answers: number;
+  failures: number;
+  last_error: string | null;
+  last_error_age: number | null;
+  latency_p50: number | null;
+  latency_p95: number | null;
 }
 
 export interface VoiceRow {

@@ -1,6 +1,7 @@
 /** What the page knows, and how what the server says changes it. Pure functions on plain data. */
 
 import type { MicrophoneProblem } from "./capture";
+import type { KeyProblem } from "./key";
 import type { ProviderKind, Ready, ServerMessage, Settings, Stamp, Voice, Waterfall } from "./protocol";
 import type { Verdict } from "./reconnection";
 
@@ -46,6 +47,8 @@ export interface State {
   textLimit: number;
   turns: Turn[];
   notice: Notice | null;
+  /** Why a key is asked for; null while none is. */
+  key: KeyProblem | null;
   soundBlocked: boolean;
 }
 
@@ -66,6 +69,7 @@ export const initial: State = {
   textLimit: 5000,
   turns: [],
   notice: null,
+  key: null,
   soundBlocked: false,
 };
 
@@ -181,6 +185,7 @@ function onReady(state: State, ready: Ready): State {
     textLimit: limits.text_characters[1],
     speech: false,
     notice: null,
+    key: null,
     turns: state.turns.map(ended),
   };
 }

@@ -21,6 +21,7 @@ from vivavoce.services.recommendation import Machine, this_machine
 from vivavoce.workers.options import EngineKind, EngineOptions, Setting, WorkerOptions
 
 BUILTIN = "pip install 'vivavoce[builtin]' (in a checkout: ./setup.sh)"
+WAKE_WORDS = "pip install 'vivavoce[wakeword]'"
 OFF = "off"
 IDLE = 300.0
 """Seconds without a job after which an engine that is not the default is let go."""
@@ -246,13 +247,20 @@ def worker_groups(settings: Settings, kinds: tuple[EngineKind, ...] = tuple(PURP
         if not found and kind not in OPTIONAL:
             raise ConfigurationError(f"no engine for {PURPOSES[kind]} can be used; {BUILTIN}")
         for place, candidate in enumerate(found if kind in SEVERAL else found[:1]):
-            ready = place == 0 or (kind == "tts" and not candidate.models)
+            ready = _ready(kind, candidate, place, settings)
             engine = EngineOptions(kind, candidate.engine.name, engine_settings(candidate, settings, models))
             group = WorkerOptions(candidate.name, (engine,), prewarm=ready, idle_unload=None if ready else IDLE)
             if candidate.models:
                 group = replace(group, load_deadline=LOAD_MODEL, heartbeat=HEARTBEAT)
             groups.append(group)
     return tuple(groups)
+
+
+def _ready(kind: EngineKind, candidate: Candidate, place: int, settings: Settings) -> bool:
+    """Whether it is loaded at once and kept."""
+    if kind == "wake":  # most sessions do without
+        return bool(settings.sessions.conversation.wake_words)
+    return place == 0 or (kind == "tts" and not candidate.models)
 
 
 def engine_settings(candidate: Candidate, settings: Settings, models: Path) -> Mapping[str, Setting]:

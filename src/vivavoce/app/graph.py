@@ -8,19 +8,20 @@ from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
-from vivavoce.app.engines import OFF, aliases, languages, worker_groups
+from vivavoce.app.engines import OFF, WAKE_WORDS, aliases, languages, worker_groups
 from vivavoce.app.providers import Providers, local_engines
 from vivavoce.config.settings import Settings
 from vivavoce.contracts.errors import ConfigurationError
-from vivavoce.contracts.ports import Clock
+from vivavoce.contracts.ports import Clock, WakeWordDetector
+from vivavoce.contracts.speech import Capabilities
 from vivavoce.flow.clock import MonotonicClock
-from vivavoce.sessions.ports import Choice, SessionPorts
+from vivavoce.sessions.ports import Choice, SessionPorts, WakeWords
 from vivavoce.workers.options import EngineKind, WorkerOptions
 from vivavoce.workers.pool import WorkerPool, WorkerStatus
 
 T = TypeVar("T")
 
-KINDS: tuple[EngineKind, ...] = ("stt", "tts", "llm", "vad", "turn")
+KINDS: tuple[EngineKind, ...] = ("stt", "tts", "llm", "vad", "turn", "wake")
 PLUGINS = "vivavoce.ports"
 """Entry-point group of ports from outside: ``open(kind, name, settings)``. ``serve --dev`` takes the scripted ones."""
 SCRIPTED = "scripted"
@@ -78,16 +79,33 @@ def parts_of(settings: Settings, kinds: tuple[EngineKind, ...] | None = None) ->
 
     vad = choice("vad", pool.voice_activity)
     turn = choice("turn", pool.turn_detector)
+    wake = choice("wake", pool.wake_words)
+    if "wake" in wanted and settings.sessions.conversation.wake_words and not wake.ports:
+        raise ConfigurationError(
+            f"sessions.conversation.wake_words: nobody could hear them; {WAKE_WORDS}, engines.wake: auto"
+        )
     ports = SessionPorts(
         stt=providers.join(choice("stt", pool.speech_to_text), "stt"),
         llm=providers.join(choice("llm", pool.language_model), "llm"),
         tts=providers.join(choice("tts", pool.text_to_speech), "tts"),
         vad=vad.get() if vad.ports else _NoDetector(),
         turn=turn.get() if turn.ports else None,
+        wake=_wake_words(wake, pool, plugged="wake" in plugins),
         **({} if own or "stt" not in local else {"languages": languages(engines)}),
     )
     ports = replace(ports, languages=providers.languages(ports.languages))
     return Parts(ports, pool, clock, providers, groups)
+
+
+def _wake_words(choice: Choice[WakeWordDetector], pool: WorkerPool, *, plugged: bool) -> WakeWords | None:
+    if not choice.ports:
+        return None
+    name, detector = choice.default, choice.get()
+
+    async def load() -> Capabilities:
+        return detector.capabilities if plugged else await pool.describe("wake", name)
+
+    return WakeWords(detector, load)
 
 
 def settings_name(settings: Settings, kind: EngineKind) -> str:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import random
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
+from vivavoce.app.found import Offer, Taken
+from vivavoce.app.provider_board import Board, ProviderLine
 from vivavoce.config.settings import Settings
 from vivavoce.contracts.errors import ConfigurationError, VivavoceError
 from vivavoce.contracts.ports import Clock
 from vivavoce.flow.tasks import TaskScope
-from vivavoce.providers.discovery import Discovery, Found
+from vivavoce.providers.discovery import Discovery, Presence
 from vivavoce.providers.failover.chain import Chain, Member
 from vivavoce.providers.failover.language_model import FailoverLanguageModel
 from vivavoce.providers.failover.speech_to_text import FailoverSpeechToText
@@ -25,6 +29,7 @@ T = TypeVar("T")
 
 AUTO = "auto"
 MAX_PROVIDERS = 50
+JITTER = 0.2
 _KINDS: dict[Kind, tuple[str, Any]] = {
     "stt": ("speech to text", FailoverSpeechToText),
     "llm": ("language model", FailoverLanguageModel),
@@ -48,7 +53,13 @@ class Providers:
         self._names = {one.options.name for one in self._providers}
         self._discovery = Discovery(_elsewhere(settings), clock)
         self._scope = TaskScope(self._warming_broke, limit=2 * MAX_PROVIDERS)
-        self._llm: tuple[dict[str, Any], Sequence[str]] | None = None
+        self._presence = Presence()
+        self._offer: Offer | None = None
+        """What is found, where it is looked for."""
+        self._chains: dict[Kind, Chain[Any]] = {}
+        self._failovers: dict[Kind, Any] = {}
+        self._ports: dict[Kind, Mapping[str, Any]] = {}
+        self._boards = {kind: Board(clock) for kind in PROVIDER_KINDS}
 
     def needs_engine(self, kind: EngineKind) -> bool:
         """Whether any engine is wanted; not where only providers are named."""
@@ -56,6 +67,7 @@ class Providers:
 
     def join(self, choice: Choice[T], kind: Kind) -> Choice[T]:
         """The ports of a kind with those of the providers. Raises ConfigurationError for a name nobody has."""
+        self._ports[kind] = choice.ports
         if kind not in self._wanted or self._settings.dev:
             return choice
         ports: dict[str, Any] = dict(choice.ports)
@@ -69,9 +81,19 @@ class Providers:
                 known = ", ".join([AUTO, *ports])
                 raise ConfigurationError(f"engines.{kind}: there is no {name!r} here; choose among {known}")
         joined = self._with_chain(kind, ports, order)
+        retired: dict[str, Any] = {}
         if kind == "llm" and self._looks_around:
-            self._llm = joined, order
-        return replace(choice, ports=joined)
+            urls = [base_url(one.options) for one in self._providers]
+            taken = Taken(frozenset(url.rstrip("/") for url in urls), frozenset(self._names | set(ports)))
+            self._offer = Offer(joined, retired, partial(self._offered, ports, order), taken, self._settings.keys)
+        self._ports[kind] = joined
+        return replace(choice, ports=joined, retired=retired)
+
+    def _offered(self, ports: Mapping[str, Any], order: Sequence[str], found: Mapping[str, Any]) -> dict[str, Any]:
+        """Language models with those found, which stand behind the configured ones and before the engines."""
+        own = [name for name in order if name in self._names]
+        names = [*own, *found, *(name for name in order if name not in self._names)]
+        return self._with_chain("llm", {**found, **ports}, names)
 
     def languages(self, known: tuple[str, ...]) -> tuple[str, ...]:
         """Languages sessions may choose, with those that recognisers of providers are said to read."""
@@ -81,10 +103,12 @@ class Providers:
 
     async def start(self) -> None:
         """Look for services on this machine, and open connections ahead. Never raises for one that is not there."""
-        if self._llm is not None:
-            found = await self._discovery.find()
-            self._take(found)
-        for one in self._providers:
+        if self._offer is not None:
+            self._presence.saw(await self._discovery.find())
+            await self._offer.update(self._presence.offered)
+            if self._settings.discovery.interval > 0:
+                self._scope.start(self._look_around(self._offer), name="looking for services")
+        for one in [*self._providers, *(self._offer.found if self._offer is not None else ())]:
             if "llm" in self._wanted and one.language_model is not None:
                 self._scope.start(self._warm(one), name=f"warming {one.options.name}")
 
@@ -93,6 +117,24 @@ class Providers:
         await self._scope.close()
         for one in self._providers:
             await one.service.close()
+        if self._offer is not None:
+            await self._offer.close()
+
+    def lines(self) -> list[ProviderLine]:
+        """How each provider and engine fares."""
+        found = {one.options.name for one in self._offer.found} if self._offer is not None else set()
+        lines = []
+        for kind, ports in self._ports.items():
+            chain = self._chains.get(kind)
+            states = chain.states() if chain is not None else {}
+            asked = list(states) or list(ports)[:1]
+            for name, port in ports.items():
+                if name != AUTO:
+                    place = asked.index(name) if name in asked else None
+                    local = bool(port.capabilities.local)
+                    line = ProviderLine(kind, name, place, name in found, local, states.get(name, "closed"))
+                    lines.append(self._boards[kind].line(line))
+        return lines
 
     # --- chains -------------------------------------------------------------------------------------------------------
 
@@ -109,13 +151,18 @@ class Providers:
         return order
 
     def _with_chain(self, kind: Kind, ports: Mapping[str, Any], order: Sequence[str]) -> dict[str, Any]:
-        """The default first: the chain, or the only one there is."""
+        """The default first: the chain, or the only one there is. A kind has one chain as long as the server runs."""
         groups = {one.options.name: one.options.group for one in self._providers}
         title, failover = _KINDS[kind]
+        members = [Member(name, ports[name], groups.get(name, "")) for name in order]
+        if members and kind in self._chains:
+            self._chains[kind].replace(members)
         if len(order) < 2:
             return {**{name: ports[name] for name in order}, **ports}
-        members = [Member(name, ports[name], groups.get(name, "")) for name in order]
-        return {AUTO: failover(Chain(title, members, self._clock)), **ports}
+        if kind not in self._chains:
+            self._chains[kind] = Chain(title, members, self._clock, observer=self._boards[kind])
+            self._failovers[kind] = failover(self._chains[kind])
+        return {AUTO: self._failovers[kind], **ports}
 
     # --- services on this machine ------------------------------------------------------------------------------------
 
@@ -123,30 +170,12 @@ class Providers:
     def _looks_around(self) -> bool:
         return not _chosen(self._settings, "llm") and bool(self._settings.discovery.services)
 
-    def _take(self, found: Iterable[Found]) -> None:
-        """Found services stand behind those that are configured, and before the engines."""
-        assert self._llm is not None
-        ports, order = self._llm
-        known = {base_url(one.options).rstrip("/") for one in self._providers}
-        added: list[Provider] = []
-        for one in found:
-            if one.ready and one.url not in known and one.profile not in self._names | set(ports):
-                options = ProviderOptions(one.profile, one.profile, one.url, llm=one.models[0])
-                added.append(provider(options, self._settings.keys.get(one.profile, "")))
-                _logger.info("found %s with the language model %s", one.profile, one.models[0])
-        if not added:
-            return
-        self._providers += added
-        self._names |= {one.options.name for one in added}
-        own = [name for name in order if name in self._names]
-        names = [*own, *(one.options.name for one in added), *(name for name in order if name not in self._names)]
-        everything = {
-            **{one.options.name: one.ports["llm"] for one in added},
-            **{n: p for n, p in ports.items() if n != AUTO},
-        }
-        joined = self._with_chain("llm", everything, names)
-        ports.clear()
-        ports.update(joined)
+    async def _look_around(self, offer: Offer) -> None:
+        """As long as the server runs. Several servers of one machine do not ask all at once."""
+        while True:
+            await self._clock.sleep(self._settings.discovery.interval * random.uniform(1 - JITTER, 1 + JITTER))
+            if self._presence.saw(await self._discovery.look_again()):
+                await offer.update(self._presence.offered)
 
     async def _warm(self, one: Provider) -> None:
         """A service that is not there yet is asked again with the first question; until then its state is in the log."""

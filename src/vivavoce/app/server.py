@@ -10,7 +10,8 @@ import importlib.resources
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from vivavoce.app.dashboard_desk import DashboardDesk, Sources
 from vivavoce.app.graph import Parts, parts_of
 from vivavoce.app.loop import new_event_loop
 from vivavoce.app.model_desk import ModelDesk
-from vivavoce.app.trust import KeyWatch, entrance_of
+from vivavoce.app.trust import KeyWatch, entrance_of, signing_keys_of
 from vivavoce.config.load import Loaded
+from vivavoce.media.calls import MediaCalls
 from vivavoce.observe.following import Witnesses
 from vivavoce.observe.latency import LatencyLog
 from vivavoce.observe.logs import log_to_stderr
@@ -35,12 +37,17 @@ from vivavoce.services.keys import KeyFile, location
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.http import handler as http
 from vivavoce.transports.http.page import Page
-from vivavoce.transports.http.schemas import State, WorkerStatus
+from vivavoce.transports.http.schemas import ProviderStatus, State, WorkerStatus
 from vivavoce.transports.openai import handler as openai
+from vivavoce.transports.openai import spoken_door
 from vivavoce.transports.options import check_binding
 from vivavoce.transports.realtime import handler as realtime
 from vivavoce.transports.server import Server, listen
+from vivavoce.transports.tls import context_of
+from vivavoce.transports.webrtc import handler as webrtc
+from vivavoce.transports.webrtc.routes import routes_of as webrtc_routes
 from vivavoce.transports.ws import handler as ws
+from vivavoce.workers.pool import WorkerStatus as Worker
 
 _logger = logging.getLogger("vivavoce")
 
@@ -48,8 +55,9 @@ _logger = logging.getLogger("vivavoce")
 class Running:
     """What the HTTP door asks about the server as a whole."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, media: Callable[[], Sequence[Worker]] = tuple) -> None:
         self._parts = parts
+        self._media = media
         self._started: float | None = None
         self.state: State = "starting"
 
@@ -76,8 +84,12 @@ class Running:
                 restarts=worker.restarts,
                 memory_mb=worker.memory,
             )
-            for worker in self._parts.workers()
+            for worker in (*self._parts.workers(), *self._media())
         ]
+
+    def providers(self) -> Sequence[ProviderStatus]:
+        """How engines and remote services fare."""
+        return [ProviderStatus(**asdict(line)) for line in self._parts.providers.lines()]
 
 
 class Application:
@@ -87,28 +99,40 @@ class Application:
         self._settings = settings = loaded.settings
         self.parts = parts_of(settings)
         self._watch = KeyWatch(keys, self.parts.clock)
-        self.entrance = entrance_of(settings.server, keys, self.parts.clock)
+        self._signing = signing_keys_of(settings, self.parts.clock)
+        self.entrance = entrance_of(settings.server, keys, self.parts.clock, self._signing)
         self._latency = LatencyLog(self.parts.clock)
         self._turns = TurnStore(settings.turns, self.parts.clock)
         self._timeline = Timeline()
         witness = Witnesses(self._turns, self._latency, self.parts.clock)
         self.sessions = Sessions(self.parts.ports, settings.sessions, self.parts.clock, witness)
         self.metrics = Metrics()
-        self._running = Running(self.parts)
+        self._running = Running(self.parts, self.media_status)
         self.models = ModelDesk(settings, self.parts.groups)
         self._dashboard = self._desk(loaded, keys)
         self._lag = LoopLag(self.parts.clock, self._late)
-        self.door = ws.WebSocketDoor(self.sessions, settings.server, self.parts.clock, self.entrance, self.metrics)
+        self.door = ws.WebSocketDoor(
+            self.sessions, settings.server, self.parts.clock, self.entrance, self.metrics, settings.websocket
+        )
         self.realtime = realtime.RealtimeDoor(self.sessions, settings.server, self.parts.clock, self.entrance, self.metrics)
+        self.media = MediaCalls(settings.webrtc, self.parts.clock)
+        self.webrtc = webrtc.WebRtcDoor(
+            self.sessions, settings.server, self.parts.clock, self.entrance, self.media, self.metrics
+        )
         self.openai = openai.OpenAIDoor(self.sessions, settings.openai, self.parts.clock, self.entrance.rates)
+        speech = settings.openai.sessions
+        self.speech = spoken_door.SpokenDoor(
+            self.openai.incremental, speech, settings.server, self.parts.clock, self.entrance
+        )
         self.metrics.gauge("speech_sessions", lambda: len(self.openai.speech_sessions))
         self.metrics.gauge("codec_work", lambda: self.openai.off_loop.pending)
         self.metrics.gauge("sessions", lambda: len(self.sessions))
-        self.metrics.gauge("connections", lambda: self.door.connections + self.realtime.connections)
+        self.metrics.gauge("connections", lambda: sum(one.connections for one in self._sockets))
         for name in self.realtime.snapshot():
             self.metrics.gauge(f"realtime.{name}", functools.partial(self._realtime_count, name))
         for name in self.door.snapshot():
             self.metrics.gauge(f"socket.{name}", functools.partial(self._socket_count, name))
+        self.metrics.gauge("webrtc.calls", lambda: len(self.webrtc))
         self.metrics.gauge("audio_age_max", self._audio_age)
         self.metrics.gauge("workers.jobs", lambda: sum(worker.jobs for worker in self.parts.workers()))
         self.metrics.gauge("workers.waiting", self._waiting)
@@ -136,6 +160,14 @@ class Application:
         self.metrics.observe("loop_lag", seconds)
         self._timeline.late(seconds)
 
+    @property
+    def _sockets(self) -> tuple[ws.WebSocketDoor, realtime.RealtimeDoor, spoken_door.SpokenDoor]:
+        return self.door, self.realtime, self.speech
+
+    def media_status(self) -> Sequence[Worker]:
+        """How the media processes are."""
+        return self.media.status()
+
     def _socket_count(self, name: str) -> float:
         return self.door.snapshot()[name]
 
@@ -151,6 +183,8 @@ class Application:
     def _doors(self) -> FastAPI:
         app = http.application(lifespan=self._lifespan)
         openai.install(app, self.openai)
+        spoken_door.install(app, self.speech)
+        app.include_router(webrtc_routes(self.webrtc, self.realtime.new_session))
         web = Path(str(importlib.resources.files("vivavoce") / "web"))
         behind = http.Behind(
             self.sessions,
@@ -165,14 +199,17 @@ class Application:
         http.install(app, behind)
         ws.install(app, self.door)
         realtime.install(app, self.realtime)
+        webrtc.install(app, self.webrtc)
         return app
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Any) -> AsyncIterator[None]:
         try:
-            await self.parts.start()
+            await asyncio.gather(self.parts.start(), self.media.start())
             self._lag.start()
             self._watch.start()
+            if self._signing is not None:
+                self._signing.start()
             self.models.start()
             self._dashboard.start()
             gc.collect()
@@ -184,15 +221,18 @@ class Application:
             self._lag.stop()
             self.openai.close()
             self.realtime.close()
+            await self.webrtc.close()
             await self._watch.close()
             await self._dashboard.close()
+            if self._signing is not None:
+                await self._signing.close()
             await self.models.close()
             await self.parts.close()
 
     async def drain(self) -> None:
         """Let replies in progress end, say goodbye."""
         seconds = self._settings.sessions.drain
-        await asyncio.gather(self.door.drain(seconds), self.realtime.drain(seconds))
+        await asyncio.gather(*(one.drain(seconds) for one in (*self._sockets, self.webrtc)))
 
 
 def serve(loaded: Loaded) -> int:
@@ -200,10 +240,12 @@ def serve(loaded: Loaded) -> int:
     settings = loaded.settings
     keys = KeyFile(location(settings.server.keys_file))
     check_binding(settings.server, protected=settings.server.jwt.wanted or keys.configured)
+    tls = context_of(settings.server.tls)
     with listen(settings.server) as listener:
         host = settings.server.host
         address = f"[{host}]" if ":" in host else host
-        sys.stderr.write(f"Vivavoce listens on http://{address}:{settings.server.port} (Ctrl+C stops it)\n")
+        scheme = "http" if tls is None else "https"
+        sys.stderr.write(f"Vivavoce listens on {scheme}://{address}:{settings.server.port} (Ctrl+C stops it)\n")
         return _serve_reloading(loaded, listener) if settings.dev else _serve_once(loaded, keys, [listener])
 
 
@@ -211,7 +253,8 @@ def _serve_once(loaded: Loaded, keys: KeyFile, sockets: list[socket.socket]) -> 
     settings = loaded.settings
     log_to_stderr(settings.logging.level, settings.logging.format)
     application = Application(loaded, keys)
-    server = Server(application.asgi, settings.server, application.drain, log_config=None)
+    tls = context_of(settings.server.tls)
+    server = Server(application.asgi, settings.server, application.drain, tls, log_config=None)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(server.serve(sockets=sockets))
     return 0 if server.started else 1

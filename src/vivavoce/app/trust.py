@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 
+from vivavoce.config.settings import Settings
 from vivavoce.contracts.errors import VivavoceError
 from vivavoce.contracts.ports import Clock
 from vivavoce.flow.tasks import TaskScope
 from vivavoce.flow.threads import OffLoop
 from vivavoce.services.keys import KeyFile
+from vivavoce.services.signing_keys import Place, SigningKeys, check_place
 from vivavoce.storage.memory import MemoryState
 from vivavoce.transports.access import Access
 from vivavoce.transports.entrance import Entrance
 from vivavoce.transports.options import ServerOptions
 from vivavoce.transports.rates import Rates, Rest
-from vivavoce.transports.signed import SignedTokens
+from vivavoce.transports.signed import SignedTokens, check_library, public_keys
 
 LOOK = 2.0
 """Seconds after which a key that was made or revoked counts."""
@@ -22,9 +24,20 @@ LOOK = 2.0
 _logger = logging.getLogger("vivavoce")
 
 
-def entrance_of(options: ServerOptions, keys: KeyFile, clock: Clock) -> Entrance:
+def signing_keys_of(settings: Settings, clock: Clock) -> SigningKeys | None:
+    """The keys at ``server.jwt.jwks_url``, if one is given. Raises ConfigurationError for a place that is not allowed."""
+    options = settings.server.jwt
+    if not options.jwks_url:
+        return None
+    rule = next((name for name in ("local_only", "offline") if getattr(settings, name)), None)
+    check_place(options.jwks_url, rule=rule)
+    check_library()
+    return SigningKeys(Place(options.jwks_url, options.jwks_lifetime), clock, public_keys)
+
+
+def entrance_of(options: ServerOptions, keys: KeyFile, clock: Clock, signing: SigningKeys | None = None) -> Entrance:
     """What every request passes. Raises ConfigurationError."""
-    verifier = SignedTokens.of(options.jwt) if options.jwt.wanted else None
+    verifier = SignedTokens.of(options.jwt, signing) if options.jwt.wanted else None
     access = Access(keys, MemoryState(clock), verifier)
     return Entrance(access, Rates(options.rates), Rest(options.rates, clock))
 

@@ -8,8 +8,9 @@ import platform
 import shutil
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 MIN_FREE = 200_000_000
 """Bytes free under which a model may not fit."""
+
+CODECS = {
+    "av": "no Opus, WebM, AAC or FLAC is made, and of recordings only WAV can be read",
+    "lameenc": "no MP3 is made, which is what clients of OpenAI's API ask for by default",
+}
+"""Packages of the extra `codecs`, and what is lost without each."""
 
 Status = Literal["ok", "note", "warn", "fail"]
 """``note``: nothing is wrong, but more could be had."""
@@ -53,6 +60,8 @@ def everything(config: Path | None, assignments: list[str] | None) -> list[Check
         _services(settings),
         _disk(models),
         _port(settings.server.host, settings.server.port),
+        *_tls(settings),
+        codecs(),
         _page(),
         _sound(),
     ]
@@ -184,6 +193,29 @@ def _port(host: str, port: int) -> Check:
         reason = error.strerror or str(error)
         return Check("port", "warn", f"{host}:{port}: {reason}", "stop the server that runs there, or set server.port")
     return Check("port", "ok", f"{host}:{port} is free")
+
+
+def _tls(settings: Settings) -> Iterator[Check]:
+    """The certificate, where one is configured."""
+    from vivavoce.transports.tls import context_of
+
+    options = settings.server.tls
+    try:
+        context = context_of(options)
+    except ConfigurationError as error:
+        yield Check("certificate", "fail", error.message, "correct server.tls, or take it out to serve plain http")
+        return
+    if context is not None:
+        yield Check("certificate", "ok", f"{options.certificate_file}; the server speaks https and wss only")
+
+
+def codecs(find: Callable[[str], object | None] = find_spec) -> Check:
+    """What makes and reads compressed audio; ``find`` gives None for a package that is absent."""
+    absent = [package for package in CODECS if find(package) is None]
+    if not absent:
+        return Check("codecs", "ok", "MP3, Opus, WebM, AAC, FLAC, both ways")
+    lost = "; ".join(CODECS[package] for package in absent)
+    return Check("codecs", "warn", f"{' and '.join(absent)} missing: {lost}", "pip install 'vivavoce[codecs]'")
 
 
 def _page() -> Check:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MISSING = dataclasses.MISSING
-_SECRET = ("key", "keys", "secret", "secrets", "password")
+_SECRET = ("key", "keys", "secret", "secrets", "password", "credential")
 _SECRET_TEXT = ("token", "tokens")
 """Secrets where they are text; `max_tokens` and `first_token` are numbers."""
 HIDDEN = "***"

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from vivavoce.media.options import WebRtcOptions
 from vivavoce.observe.options import TurnOptions
 from vivavoce.providers.options import DiscoveryOptions, ProviderOptions
 from vivavoce.services.options import ModelOptions
 from vivavoce.sessions.options import SessionOptions
 from vivavoce.transports.openai.options import OpenAIOptions
-from vivavoce.transports.options import ServerOptions
+from vivavoce.transports.options import ResumeOptions, ServerOptions
 from vivavoce.workers.options import Setting, WorkerOptions
 
 
@@ -30,8 +31,8 @@ class EngineChoices:
     """Voice activity detection, for example `silero`."""
     turn: str = "auto"
     """End-of-turn detection by sound, for example `smart_turn`; `off` leaves it to the words alone."""
-    wake: str = "off"
-    """Wake words, for example `micro_wakeword`."""
+    wake: str = "auto"
+    """Wake words, for example `micro_wakeword`; `off` is for nobody to be woken by a word."""
     threads: int = 0
     """Threads of each engine that computes with several; 0 leaves a core to the rest, and takes at most four."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -64,8 +65,12 @@ class Settings:
     """Where model files are fetched from, and how patiently."""
     server: ServerOptions = field(default_factory=ServerOptions)
     """The doors: where the server listens and what it accepts."""
+    websocket: ResumeOptions = field(default_factory=ResumeOptions)
+    """Sessions of `/ws/audio` that outlive their connection."""
     openai: OpenAIOptions = field(default_factory=OpenAIOptions)
     """The routes under `/v1` that clients of OpenAI's API use."""
+    webrtc: WebRtcOptions = field(default_factory=WebRtcOptions)
+    """Calls over WebRTC."""
     sessions: SessionOptions = field(default_factory=SessionOptions)
     """Conversations: limits, endpointing, barge-in, replies."""
     turns: TurnOptions = field(default_factory=TurnOptions)

@@ -39,7 +39,10 @@ class TurnDiscarded:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptUpdated:
-    """The reading of the user's turn so far; ``final`` once per turn, when the turn is committed."""
+    """The reading of the user's turn so far; ``final`` once per turn, when the turn is committed.
+
+    ``stable`` counts the characters of a partial reading that will not change; 0 where nobody says so.
+    """
 
     stamp: Stamp
     text: str
@@ -192,6 +195,21 @@ class SettingsChanged:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """A wake word was recognised; what is said behind sample ``at`` (HEARING) is listened to."""
+
+    word: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slept:
+    """It was quiet: from sample ``at`` (HEARING) on nothing is listened to but the wake words."""
+
+    at: int
+
+
 SessionEvent = (
     SpeechStarted
     | SpeechStopped
@@ -207,4 +225,6 @@ SessionEvent = (
     | ToolUsed
     | SessionFailed
     | SettingsChanged
+    | Woke
+    | Slept
 )

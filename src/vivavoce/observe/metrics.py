@@ -21,6 +21,7 @@ from vivavoce.contracts.events import (
     TurnContinued,
     TurnDiscarded,
     Waterfall,
+    Woke,
 )
 
 KEPT = 2_048
@@ -40,6 +41,7 @@ _PLAIN: dict[type, str] = {
     ReplyStarted: "replies",
     ReplyPaused: "replies_paused",
     TurnContinued: "turns_continued",
+    Woke: "woken",
 }
 
 

@@ -44,9 +44,65 @@ class Discovery:
     async def find(self) -> tuple[Found, ...]:
         """The services, in the order of their addresses. Never raises for one that is not there."""
         if self._until is None or self._clock.now() >= self._until:
-            self._found = await discover(self._options.services, self._options.timeout)
-            self._until = self._clock.now() + KEPT
+            await self.look_again()
         return self._found
+
+    async def look_again(self) -> tuple[Found, ...]:
+        """The same, asked now."""
+        self._found = await discover(self._options.services, self._options.timeout)
+        self._until = self._clock.now() + KEPT
+        return self._found
+
+
+class Presence:
+    """What is to be offered of what is found, time after time, so that a service that wavers does not come and go.
+
+    Pure. A service is offered with its first sighting; it is dropped when it was missed ``MISSES`` times in a row, and one
+    that was dropped comes back with ``SIGHTINGS`` in a row. Its model stays the same as long as the service has it.
+    """
+
+    MISSES = 3
+    SIGHTINGS = 2
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Sight] = {}
+        self.offered: tuple[Found, ...] = ()
+
+    def saw(self, found: Sequence[Found]) -> bool:
+        """What was found just now; tell whether that changes what is offered."""
+        present = {one.url: one for one in found if one.ready}
+        for url, one in present.items():
+            self._known.setdefault(url, _Sight(one)).seen(one, self.SIGHTINGS)
+        for url, sight in self._known.items():
+            if url not in present:
+                sight.missed(self.MISSES)
+        before, self.offered = self.offered, tuple(s.found for s in self._known.values() if s.offered)
+        return self.offered != before
+
+
+@dataclass(slots=True)
+class _Sight:
+    """How often a service was seen or missed in a row."""
+
+    found: Found
+    offered: bool = False
+    lost: bool = False
+    seen_in_a_row: int = 0
+    missed_in_a_row: int = 0
+
+    def seen(self, found: Found, enough: int) -> None:
+        self.missed_in_a_row = 0
+        self.seen_in_a_row += 1
+        if not self.offered or self.found.models[0] not in found.models:
+            self.found = found
+        if not self.lost or self.seen_in_a_row >= enough:
+            self.offered, self.lost = True, False
+
+    def missed(self, enough: int) -> None:
+        self.seen_in_a_row = 0
+        self.missed_in_a_row += 1
+        if self.offered and self.missed_in_a_row >= enough:
+            self.offered, self.lost = False, True
 
 
 async def discover(addresses: Sequence[str], timeout: float) -> tuple[Found, ...]:

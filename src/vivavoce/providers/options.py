@@ -72,6 +72,8 @@ class DiscoveryOptions:
     """Addresses on this machine that are asked; an empty list turns it off."""
     timeout: float = field(default=0.5, metadata={"min": 0.05, "max": 10})
     """Longest time for all of them together."""
+    interval: float = field(default=30.0, metadata={"max": 86_400})
+    """Seconds, more or less, until they are asked again; 0 asks at the start only."""
 
     def __post_init__(self) -> None:
         for url in self.services:

@@ -11,7 +11,8 @@ from vivavoce.contracts.speech import Message, Tool
 class ReplyRequest:
     """What is wished of one reply; None leaves it to the session.
 
-    ``messages`` take the place of the history. A reply that is not ``recorded`` leaves no trace in history.
+    ``messages`` take the place of the history. ``remark`` is told the model behind them, as the user's, for this reply only.
+    A reply that is not ``recorded`` leaves no trace in history.
     """
 
     instructions: str | None = None
@@ -19,4 +20,6 @@ class ReplyRequest:
     tools: tuple[Tool, ...] | None = None
     spoken: bool | None = None
     max_tokens: int | None = None
+    voice: str | None = None
+    remark: str = ""
     recorded: bool = True

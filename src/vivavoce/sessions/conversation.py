@@ -10,6 +10,7 @@ from vivavoce.contracts.events import SettingsChanged
 from vivavoce.contracts.ports import AudioSink, Clock, EventListener
 from vivavoce.contracts.speech import Message
 from vivavoce.sessions import turn_messages as m
+from vivavoce.sessions.absence import Absence
 from vivavoce.sessions.directing import Directing
 from vivavoce.sessions.driver import TurnDriver
 from vivavoce.sessions.ear import FINISH_AFTER
@@ -49,12 +50,19 @@ class Conversation:
         self._expiry: Callable[[], None] = lambda: None
         self._driver = TurnDriver(session, ports, options, sink, listener, clock)
         self.direct = Directing(self._driver)
+        self.absence = Absence(self._driver, clock)
 
     async def start(self) -> None:
-        """Open voice activity detection; greet if configured. Raises UnknownName, Unavailable, Overloaded."""
+        """Open voice activity detection or wait for a wake word; greet if configured.
+
+        Raises UnknownName, Unavailable, Overloaded.
+        """
         if self._options.language not in self._ports.languages:
             raise _unknown("language", self._options.language, self._ports.languages)
+        await self._driver.waking.start()
         self._driver.listening.start()
+        if not self._driver.waking.awake:
+            self._driver.listening.sleep(self._driver.waking.hear)
         self._driver.listening.push_to_talk = self._options.mode == "push_to_talk"
         self._follow_providers()
         self._expiry = self._clock.call_later(self._options.watchdogs.max_session, self._expire)
@@ -64,6 +72,7 @@ class Conversation:
     async def close(self) -> None:
         """End everything this session owns. Idempotent."""
         self._expiry()
+        self.absence.close()
         await self._driver.close()
 
     def _expire(self) -> None:
@@ -74,10 +83,11 @@ class Conversation:
         """Take microphone audio (HEARING PCM, any even length)."""
         if not pcm or len(pcm) % SAMPLE_WIDTH:
             raise InvalidAudio(f"audio of {len(pcm)} bytes: send a positive even number of bytes, 16 bits a sample")
-        self._driver.listening.hear(pcm)
+        (self.absence if self.absence.returning else self._driver.listening).hear(pcm)
 
     def commit(self) -> None:
         """The user's turn is over, now."""
+        self.absence.flush()
         self._driver.listening.end_voice()
         self._driver.tell(m.CommitAsked(self._driver.now))
 
@@ -106,7 +116,7 @@ class Conversation:
 
     def set_voice(self, voice: str) -> None:
         """Raises UnknownName."""
-        voices = [v.id for v in self._ports.tts.get(self._driver.settings.tts).capabilities.voices]
+        voices = [v.id for v in self._ports.tts.held(self._driver.settings.tts).capabilities.voices]
         if voice and voices and voice not in voices:
             raise _unknown("voice", voice, voices)
         self._driver.settings.voice = voice
@@ -134,6 +144,7 @@ class Conversation:
 
     def reset(self) -> None:
         """Forget the conversation: cut the reply, discard the turn, clear history."""
+        self.absence.flush()
         self._driver.listening.end_voice()
         self._driver.tell(m.ResetAsked(self._driver.now))
         self._driver.history.clear()
@@ -161,10 +172,10 @@ class Conversation:
         """
         policy = self._options.reply.speculation
         settings = self._driver.settings
-        llm, tts = self._ports.llm.get(settings.llm), self._ports.tts.get(settings.tts)
+        llm, tts = self._ports.llm.held(settings.llm), self._ports.tts.held(settings.tts)
         metered = llm.capabilities.metered or tts.capabilities.metered
         allowed = policy == "always" or (policy == "local" and not metered)
-        latency = self._ports.stt.get(settings.stt).capabilities.final_latency
+        latency = self._ports.stt.held(settings.stt).capabilities.final_latency
         finish_after = max(0.0, FINISH_AFTER - SLOW_FINAL * latency)
         self._driver.tell(m.Changed(self._driver.now, speculate=allowed, finish_after=finish_after))
 

@@ -7,9 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 from vivavoce.contracts.errors import InternalError, VivavoceError
-from vivavoce.contracts.events import SessionEvent, SessionFailed, SettingsChanged, SpeechStarted, SpeechStopped
+from vivavoce.contracts.events import (
+    SessionEvent,
+    SessionFailed,
+    SettingsChanged,
+    Slept,
+    SpeechStarted,
+    SpeechStopped,
+    Woke,
+)
 from vivavoce.contracts.ports import AudioSink, Clock, EventListener
-from vivavoce.contracts.speech import Message, TranscriptionOptions
+from vivavoce.contracts.speech import Message, TranscriptionOptions, WakeWord
 from vivavoce.flow.tasks import TaskScope
 from vivavoce.sessions import turn_messages as m
 from vivavoce.sessions.history import History
@@ -18,8 +26,10 @@ from vivavoce.sessions.options import ConversationOptions
 from vivavoce.sessions.ports import SessionPorts
 from vivavoce.sessions.replies import REPLY_COMMANDS, Replies, SessionParts
 from vivavoce.sessions.settings import Settings
+from vivavoce.sessions.timers import SessionTimers
 from vivavoce.sessions.tools import SessionTools
 from vivavoce.sessions.turns import TurnMachine
+from vivavoce.sessions.waking import Waking
 from vivavoce.sessions.waterfalls import WaterfallTimes
 
 MAX_TASKS = 32
@@ -46,7 +56,6 @@ class TurnDriver:
         self._machine = TurnMachine(options, scoring=ports.turn is not None, rate=sink.format.rate)
         self._events: deque[m.Event] = deque()
         self._telling = False
-        self._timers: dict[m.Timer, Callable[[], None]] = {}
         self._closed = False
         self.settings = Settings(
             options.language, options.voice, options.speed, instructions=options.instructions, spoken=options.spoken
@@ -54,6 +63,8 @@ class TurnDriver:
         self.history = History(options.max_history)
         self._tools = SessionTools(self.settings, self._announce, self._changed, clock)
         self.listening = Listening(self, ports.vad, ports.turn, options.activity, clock, self._scope)
+        self._timers = SessionTimers(self.listening.microphone, clock, self._timer_fired)
+        self.waking = Waking(self, ports.wake, options.wake_words, options.wake_timeout, clock)
         parts = SessionParts(ports, options, self.settings, self.history, self._tools, sink, clock, self._scope)
         self.replies = Replies(self, parts)
         self._execute: dict[type, Callable[[Any], None]] = {
@@ -63,7 +74,7 @@ class TurnDriver:
             m.ScoreTurn: lambda c: self.listening.score(c.turn, c.revision),
             **dict.fromkeys(REPLY_COMMANDS, self.replies.execute),
             m.RecordUser: self._record_user,
-            m.SetTimer: self._set_timer,
+            m.SetTimer: self._timers.set,
             m.Notify: lambda c: self._notify(c.event),
         }
 
@@ -83,6 +94,7 @@ class TurnDriver:
                     self._execute[type(command)](command)
         finally:
             self._telling = False
+        self.waking.settled(self._machine.idle and not self.listening.voiced)
 
     @property
     def now(self) -> int:
@@ -102,17 +114,38 @@ class TurnDriver:
         """Something went wrong; the session lives on."""
         self.emit(SessionFailed(self.replies.stamp, error.code, error.message, error.retryable))
 
+    def woke(self, word: WakeWord) -> None:
+        """Somebody called: what was said behind the word is heard, and nothing before it."""
+        self.emit(Woke(word.word, word.at))
+        self.listening.wake(word.at)
+        self.waking.settled(self._machine.idle and not self.listening.voiced)
+
+    def slept(self) -> None:
+        """It was quiet for long enough."""
+        self.listening.sleep(self.waking.hear)
+        self.emit(Slept(self.listening.microphone.position))
+
     def recently_spoken(self) -> str:
         """What the reply has said in the last seconds, empty when there is none."""
         return self.replies.recently_spoken()
 
+    def stand_still(self) -> None:
+        """Nobody is there: time stands still, and no reply is sent. What is being read or made goes on."""
+        self._timers.suspend()
+        self.listening.microphone.freeze()
+        self.replies.hold()
+
+    def go_on(self) -> None:
+        """Time goes on."""
+        self.listening.microphone.thaw()
+        self._timers.resume()
+
     async def close(self) -> None:
         """End everything. Idempotent."""
         self._closed = True
-        for cancel in self._timers.values():
-            cancel()
-        self._timers.clear()
+        self._timers.close()
         self._tools.close()
+        self.waking.close()
         self.replies.drop()
         self.listening.close()
         await self._scope.close()
@@ -120,9 +153,9 @@ class TurnDriver:
     # --- commands -----------------------------------------------------------------------------------------------------
 
     def _open_segment(self, command: m.OpenSegment) -> None:
-        grammar = self._ports.llm.get(self.settings.llm).capabilities.grammar
+        grammar = self._ports.llm.held(self.settings.llm).capabilities.grammar
         options = TranscriptionOptions(self.settings.language, self._session, grammar=grammar)
-        stt = self._ports.stt.get(self.settings.stt)
+        stt = self._ports.stt.held(self.settings.stt)
         self.listening.open_segment(command.segment, command.start, stt, options)
 
     def _record_user(self, command: m.RecordUser) -> None:
@@ -132,20 +165,9 @@ class TurnDriver:
         else:
             self.history.replace(command.replaces, command.stamp.turn, message)
 
-    def _set_timer(self, command: m.SetTimer) -> None:
-        cancel = self._timers.pop(command.name, None)
-        if cancel is not None:
-            cancel()
-        if command.due is None:
-            return
-        due, name, number = command.due, command.name, command.number
-        seconds = self.listening.microphone.time_of(due) - self._clock.now()
-
-        def fire() -> None:
-            self._timers.pop(name, None)
-            self.tell(m.TimerFired(max(self.now, due), name, number))
-
-        self._timers[name] = self._clock.call_later(seconds, fire)
+    def _timer_fired(self, event: m.TimerFired) -> None:
+        if event.name != "idle" or self.waking.awake:  # who sleeps does not ask whether anybody is there
+            self.tell(event)
 
     def _notify(self, event: SessionEvent) -> None:
         if isinstance(event, SpeechStarted):

@@ -103,7 +103,7 @@ class Ear:
             return False
         if not turn.unread:
             self._orders.stop_timer("transcript")
-        self._orders.give(m.Notify(TranscriptUpdated(turn.stamp, turn.text, False)))
+        self._orders.give(m.Notify(TranscriptUpdated(turn.stamp, turn.text, False, turn.stable)))
         return True
 
     def give_up_reading(self, turn: UserTurn) -> None:

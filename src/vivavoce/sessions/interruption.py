@@ -75,7 +75,7 @@ class Interruption:
         self._mouth.cut("replaced", recorded=False)
         turn.continue_from(earlier)
         self._orders.give(Notify(TurnContinued(turn.stamp, earlier.number)))
-        self._orders.give(Notify(TranscriptUpdated(turn.stamp, turn.text, False)))
+        self._orders.give(Notify(TranscriptUpdated(turn.stamp, turn.text, False, turn.stable)))
 
     def _learn(self, turn: UserTurn, earlier: UserTurn) -> None:
         """The wait was too short. Who only comes back much later was not cut off."""

@@ -67,7 +67,14 @@ class Listening:
         self._pressed = False
         self._finished_at = 0
         self._unread_from: int | None = None
+        self._asleep: Callable[[AudioChunk], None] | None = None
+        """Who gets the audio while the session sleeps."""
+        self._awake_from = 0
+        """What is before this sample was not meant for us, or has been dealt with."""
         self.push_to_talk = False
+        self.judged = 0
+        """Samples that voice activity has judged."""
+        self.on_judged: Callable[[], None] | None = None
         self.microphone = Microphone(clock)
         self.tap: Callable[[AudioChunk], None] | None = None
 
@@ -87,6 +94,11 @@ class Listening:
         chunk = self.microphone.take(pcm)
         if self.tap is not None:
             self.tap(chunk)
+        if self._asleep is not None and not self.push_to_talk:
+            self.judged = chunk.end
+            self._asleep(chunk)
+            return
+        reading = self._current  # one that is opened by this very chunk has had it already
         if self.push_to_talk:
             if not self._pressed:
                 self._pressed = True
@@ -94,8 +106,8 @@ class Listening:
                 self._owner.tell(m.VoiceBegan(chunk.end, chunk.offset if start is None else start))
         elif self._detector is not None:
             self._detector.send(chunk)
-        if self._current is not None:
-            self._feed(self._current, chunk)
+        if reading is not None and reading is self._current:
+            self._feed(reading, chunk)
 
     def _feed(self, transcription: Transcription, chunk: AudioChunk) -> None:
         try:
@@ -115,19 +127,42 @@ class Listening:
         self._pressed = False
         self._gate.close(self.microphone.position)
 
+    def sleep(self, instead: Callable[[AudioChunk], None]) -> None:
+        """Hear nothing from now on: audio goes to ``instead``, but while a button is pressed."""
+        self._asleep = instead
+        self._gate.close(self.microphone.position)
+
+    def wake(self, start: int) -> None:
+        """Hear again, from sample ``start`` on as far as it is still kept."""
+        self._asleep = None
+        missed = self.microphone.read(start, self.microphone.position)
+        self._awake_from = missed.offset
+        self._gate.skip_to(missed.offset)
+        if missed.pcm and self._detector is not None:
+            self._detector.send(missed)
+
+    @property
+    def voiced(self) -> bool:
+        """Whether there is voice now."""
+        return self._gate.open
+
     def keep_listening(self) -> None:
         """A turn became too long in mid-speech: the next audio goes on where its reading ended."""
         self._pressed, self._unread_from = False, self._finished_at
 
     def _detected(self, result: SpeechProbability) -> None:
         self.microphone.note_detection(result)
+        self.judged = max(self.judged, result.end)
+        if self._asleep is not None or result.end <= self._awake_from:
+            return  # of what was said before it fell asleep
         event = self._gate.feed(result)
-        if event is None:
-            return
-        if not self._watching:
-            self._watching = True
-            self._clock.call_later(STARVED, self._check_starved)
-        self._owner.tell(event)
+        if event is not None:
+            if not self._watching:
+                self._watching = True
+                self._clock.call_later(STARVED, self._check_starved)
+            self._owner.tell(event)
+        if self.on_judged is not None:
+            self.on_judged()
 
     def _check_starved(self) -> None:
         """A stream that stops in mid-word ends the word."""
@@ -176,7 +211,7 @@ class Listening:
         if len(self._segments) >= MAX_TRANSCRIPTIONS:
             self.cancel_segment(min(self._segments))
         self._segments[number] = self._current = transcription
-        before = self.microphone.read(start, self.microphone.position)
+        before = self.microphone.read(max(start, self._awake_from), self.microphone.position)
         if before.pcm:
             self._feed(transcription, before)
         self._scope.start(self._read(number, transcription, options.language), name=f"segment {number}")
@@ -227,7 +262,7 @@ class Listening:
             command = transcript.command
             self._owner.tell(m.Read(now, number, text, words, stop, echo, command=command, hesitation=hesitation))
         else:
-            self._owner.tell(m.Heard(now, number, text, words, stop, echo, hesitation))
+            self._owner.tell(m.Heard(now, number, text, words, stop, echo, hesitation, transcript.stable))
 
     # --- the end of a turn --------------------------------------------------------------------------------------------
 
@@ -236,7 +271,7 @@ class Listening:
         if self._scoring is not None:
             self._scoring.cancel()
         end = self.microphone.position
-        window = self.microphone.read(end - HEARING.samples(SCORED_WINDOW), end)
+        window = self.microphone.read(max(self._awake_from, end - HEARING.samples(SCORED_WINDOW)), end)
         self._scoring = self._scope.start(self._score(turn, revision, window.pcm), name=f"score {turn}.{revision}")
 
     async def _score(self, turn: int, revision: int, pcm: bytes) -> None:

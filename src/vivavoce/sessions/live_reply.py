@@ -62,22 +62,20 @@ class LiveReply:
         self._clock = clock
         self._options = options
         self._unsaid: list[str] = []
-        self._began = self._sounded = self._sent = self._released = False
+        self._began = self._sounded = self._sent = self._released = self._held = False
         self._making: Speaking | Writing | None = None
         self.times = times
         self._volume = 1.0
 
     def start(
-        self, scope: TaskScope, text: AsyncIterator[str], voices: Sequence[TextToSpeech], synthesis: SynthesisOptions
+        self, scope: TaskScope, text: AsyncIterator[str], voices: Sequence[TextToSpeech], synthesis: SynthesisOptions | None
     ) -> None:
-        """Begin writing and speaking, unheard."""
-        patience = self._options.watchdogs.first_audio
-        self._making = Speaking(voices, synthesis, self._options.reply, patience, self._clock, self)
-        self._making.start(scope, text, f"reply {self.stamp.generation}")
-
-    def start_writing(self, scope: TaskScope, text: AsyncIterator[str]) -> None:
-        """Begin writing what is not to be spoken."""
-        self._making = Writing(self._options.reply.max_characters, self)
+        """Begin writing and speaking, unheard; without ``synthesis`` it is only written."""
+        if synthesis is None:
+            self._making = Writing(self._options.reply.max_characters, self)
+        else:
+            patience = self._options.watchdogs.first_audio
+            self._making = Speaking(voices, synthesis, self._options.reply, patience, self._clock, self)
         self._making.start(scope, text, f"reply {self.stamp.generation}")
 
     def release(self) -> None:
@@ -90,6 +88,8 @@ class LiveReply:
             report = None if self._options.acknowledged else self._estimated
             self.playback = Playback(self.stamp, self._making, self._sink, self._clock, self._options.reply, report)
             self.playback.volume = self._volume
+            if self._held:
+                self.playback.hold()
         if self._unsaid:
             self._owner.reply_wrote(self.stamp, "".join(self._unsaid))
             self._unsaid.clear()
@@ -107,6 +107,15 @@ class LiveReply:
             self._making.cancel()
         if self.playback is not None:
             self.playback.cut()
+
+    def set_away(self, away: bool, samples: int = 0) -> None:
+        """While the client is away the reply is made, but not sent. When it is back it holds ``samples`` of this."""
+        self._held = away
+        if self.playback is not None and away:
+            self.playback.hold()
+        elif self.playback is not None:
+            self.playback.go_on(samples)
+            self._pump()
 
     def _estimated(self, samples: int) -> None:
         self._owner.reply_played(self.stamp.generation, samples)

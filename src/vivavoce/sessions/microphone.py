@@ -58,7 +58,9 @@ class Microphone:
         "_bytes",
         "_clipped",
         "_clock",
+        "_credit",
         "_frames",
+        "_frozen",
         "_gap_samples",
         "_gaps",
         "_jitter",
@@ -78,6 +80,8 @@ class Microphone:
         self._frames = self._bytes = self._clipped = self._gaps = self._gap_samples = 0
         self._jitter = self._age = self._lag = 0.0
         self._late_since: float | None = None
+        self._frozen: float | None = None
+        self._credit = 0.0
         self._level = self._peak = -96.0
         self.position = 0
         self.dropped = 0
@@ -90,6 +94,8 @@ class Microphone:
         if self._frames:
             self._jitter += (abs(now - self._arrived - seconds) - self._jitter) * JITTER_WEIGHT
             self._lag += now - self._arrived - seconds
+            if self._credit and self._lag < 0:
+                self._catch_up()
             if self._lag > GAP:
                 self._fall_behind(now)
             else:
@@ -104,6 +110,25 @@ class Microphone:
         if LOUDEST in pcm or LOWEST in pcm:
             self._clipped += 1
         return chunk
+
+    def freeze(self) -> None:
+        """Session time stands still: the client is away."""
+        if self._frozen is None:
+            self._frozen = self._clock.now()
+
+    def thaw(self) -> None:
+        """It goes on as if no time had passed. What was said meanwhile may now come faster than it was spoken."""
+        if self._frozen is not None:
+            away = self._clock.now() - self._frozen
+            self._frozen = self._late_since = None
+            self._arrived += away
+            self._credit = away
+
+    def _catch_up(self) -> None:
+        """Audio of an absence comes all at once; that is no lead over the clock that could hide a later gap."""
+        used = min(self._credit, -self._lag)
+        self._credit -= used
+        self._lag += used
 
     def _fall_behind(self, now: float) -> None:
         """The stream is behind the clock. A network that stalled catches up at once; a client that sent nothing does not."""
@@ -127,12 +152,16 @@ class Microphone:
     @property
     def silent_for(self) -> float:
         """Seconds since audio last came."""
-        return self._clock.now() - self._arrived
+        return self._time - self._arrived
 
     @property
     def now(self) -> int:
         """Session time."""
-        return self.position + HEARING.samples(self._clock.now() - self._arrived)
+        return self.position + HEARING.samples(self._time - self._arrived)
+
+    @property
+    def _time(self) -> float:
+        return self._clock.now() if self._frozen is None else self._frozen
 
     def time_of(self, sample: int) -> float:
         """Clock time at which ``sample`` was spoken."""

@@ -158,6 +158,11 @@ class ConversationOptions:
     """Whether replies are spoken; else they are text only."""
     acknowledged: bool = False
     """Whether the client reports what it has played; else it is reckoned by the clock."""
+    wake_words: tuple[str, ...] = ()
+    """Words that have to be said before anything is listened to, for example `okay_nabu`; none: it always listens. Clients
+    may choose others."""
+    wake_timeout: float = field(default=8.0, metadata={"min": 0.5, "max": 3600})
+    """Seconds of quiet behind the last turn after which the wake word is needed again."""
     max_history: int = 100
     """Messages kept for the language model."""
     endpointing: EndpointingOptions = field(default_factory=EndpointingOptions)

@@ -42,7 +42,7 @@ class Playback:
         self._on_played = on_played
         self._base = 0
         self._base_time = clock.now()
-        self._paused = False
+        self._paused = self._held = False
         self._stopped = False
         self._cancel_timer: Callable[[], None] | None = None
         self._reported = 0
@@ -53,14 +53,14 @@ class Playback:
     @property
     def playhead(self) -> int:
         """Samples heard, as far as is known."""
-        return self._base if self._paused else self._playhead_at(self._clock.now())
+        return self._base if self._paused or self._held else self._playhead_at(self._clock.now())
 
     def _playhead_at(self, now: float) -> int:
         return min(self.sent, self._base + int((now - self._base_time) * self._rate))
 
     def pump(self) -> None:
         """Send what may be sent; called when there is audio, and by its own timer."""
-        if self._paused or self._stopped or self._cancel_timer is not None:
+        if self._paused or self._held or self._stopped or self._cancel_timer is not None:
             return
         now = self._clock.now()
         playhead = self._playhead_at(now)
@@ -118,6 +118,22 @@ class Playback:
         if self._paused:
             self._paused, self._base_time = False, self._clock.now()
             self._sink.resume(self.stamp)
+            self.pump()
+
+    def hold(self) -> None:
+        """The client is away: nothing is sent, and only what was acknowledged (or is reckoned by now) counts as heard."""
+        if not self._held:
+            if self._on_played is not None:
+                self._base = self.playhead
+            self._held = True
+            self._stop_timer()
+
+    def go_on(self, samples: int) -> None:
+        """The client is back and holds ``samples`` of this."""
+        if self._held:
+            if self._on_played is not None:
+                self._base = min(self._base, samples)  # what was lost on the way was not heard
+            self._held, self._base_time = False, self._clock.now()
             self.pump()
 
     def stop(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from vivavoce.contracts.errors import Overloaded
@@ -22,6 +22,8 @@ class SessionInfo:
     transport: str
     age: float
     conversation: Conversation
+    attached: bool = True
+    """Whether its client is there."""
 
 
 class Sessions:
@@ -33,6 +35,7 @@ class Sessions:
         self.options = options
         self._clock = clock
         self._live: dict[str, tuple[str, float, Conversation]] = {}
+        self._detached: dict[str, Callable[[], None]] = {}
         self._draining = False
         self.opened = 0
 
@@ -42,7 +45,7 @@ class Sessions:
     def __iter__(self) -> Iterator[SessionInfo]:
         now = self._clock.now()
         for session, (transport, since, conversation) in list(self._live.items()):
-            yield SessionInfo(session, transport, now - since, conversation)
+            yield SessionInfo(session, transport, now - since, conversation, session not in self._detached)
 
     @property
     def draining(self) -> bool:
@@ -55,7 +58,7 @@ class Sessions:
         """Open and start a conversation. Raises Overloaded with a reason when full or stopping."""
         if self._draining:
             raise Overloaded("the server is stopping; connect again in a few seconds", code="draining", retry_after=5)
-        if len(self._live) >= self.options.max_sessions:
+        if len(self._live) >= self.options.max_sessions and not self._give_way():
             raise Overloaded(f"all {self.options.max_sessions} sessions are taken; try again later", retry_after=10)
         session = "sess_" + secrets.token_urlsafe(12)
         watch = None if self._witness is None else self._witness.watch(session, transport, sink.format.rate)
@@ -76,7 +79,35 @@ class Sessions:
     async def close(self, conversation: Conversation) -> None:
         """End a conversation and forget it. Idempotent."""
         self._live.pop(conversation.session, None)
+        self._detached.pop(conversation.session, None)
         await conversation.close()
+
+    @property
+    def detached(self) -> int:
+        """Sessions whose client is away."""
+        return len(self._detached)
+
+    def detach(self, conversation: Conversation, give_way: Callable[[], None], at_most: int) -> None:
+        """The client is away. The session counts as before, but the one that is away longest gives way to a new session,
+        and to others that are away where there are more than ``at_most``: ``give_way`` is called, and is to close it.
+        """
+        conversation.absence.begin()
+        self._detached[conversation.session] = give_way
+        if len(self._detached) > at_most:
+            self._give_way()
+
+    def attach(self, conversation: Conversation, generation: int | None, samples: int) -> None:
+        """The client is back, and holds ``samples`` of the reply ``generation``."""
+        self._detached.pop(conversation.session, None)
+        conversation.absence.end(generation, samples)
+
+    def _give_way(self) -> bool:
+        oldest = next(iter(self._detached), None)
+        if oldest is None:
+            return False
+        self._live.pop(oldest, None)
+        self._detached.pop(oldest)()
+        return True
 
     def stop_admitting(self) -> None:
         """Refuse new sessions from now on."""

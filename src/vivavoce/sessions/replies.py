@@ -82,6 +82,7 @@ class Replies:
         self._past: deque[LiveReply] = deque(maxlen=REMEMBERED)
         self._request = ReplyRequest()
         self._tools = ReplyTools(parts.tools, ())
+        self._away = False
         self.times = WaterfallTimes()
 
     @property
@@ -97,6 +98,18 @@ class Replies:
         """The volume holds for the reply that is being heard, too."""
         if self._reply is not None:
             self._reply.set_volume(self._parts.settings.volume)
+
+    def hold(self) -> None:
+        """The client is away: no reply is sent, neither this one nor another, until it is back."""
+        self._away = True
+        if self._reply is not None:
+            self._reply.set_away(True)
+
+    def go_on(self, generation: int | None, samples: int) -> None:
+        """The client is back and holds ``samples`` of ``generation``."""
+        self._away = False
+        if self._reply is not None:
+            self._reply.set_away(False, samples if self._reply.stamp.generation == generation else 0)
 
     def played(self, generation: int, samples: int) -> None:
         """The client says how much it has played."""
@@ -119,7 +132,8 @@ class Replies:
             case m.Prepare():
                 self._prepare(command)
             case m.Speak():
-                self._request = ReplyRequest(spoken=self._request.spoken, recorded=self._request.recorded)
+                request = self._request
+                self._request = ReplyRequest(spoken=request.spoken, voice=request.voice, recorded=request.recorded)
                 self._tools.requested = []
                 self._start(self._begin(command.stamp), _these_words(command.text))
             case m.Release():
@@ -141,7 +155,7 @@ class Replies:
         request = self._request = command.request or ReplyRequest()
         settings = self._parts.settings
         self._tools = ReplyTools(self._parts.tools, settings.tools if request.tools is None else request.tools)
-        model = self._parts.ports.llm.get(settings.llm)
+        model = self._parts.ports.llm.held(settings.llm)
         language = LanguageOptions(settings.language, request.max_tokens or settings.max_tokens)
 
         def record(call: ToolCall, result: str, request: Message, answer: Message) -> None:
@@ -161,22 +175,25 @@ class Replies:
             past = self._parts.history.before(command.stamp.turn if command.replaces is None else command.replaces)
             return History.for_model(instructions, past, command.text)
         said = self._parts.history.messages if request.messages is None else request.messages
-        return [*([Message("system", instructions)] if instructions else []), *said]
+        remark = [Message("user", request.remark)] if request.remark else []
+        return [*([Message("system", instructions)] if instructions else []), *said, *remark]
 
     def _begin(self, stamp: Stamp) -> LiveReply:
         times = self._times_of(stamp)
         times.prepare()
         reply = LiveReply(self, stamp, self._parts.sink, self._parts.clock, self._parts.options, times)
         reply.set_volume(self._parts.settings.volume)
+        if self._away:
+            reply.set_away(True)
         self._reply = reply
         return reply
 
     def _start(self, reply: LiveReply, text: AsyncIterator[str]) -> None:
         if not (self._parts.settings.spoken if self._request.spoken is None else self._request.spoken):
-            reply.start_writing(self._parts.scope, text)
+            reply.start(self._parts.scope, text, (), None)
             return
         synthesis = SynthesisOptions(
-            self._parts.settings.voice,
+            self._parts.settings.voice if self._request.voice is None else self._request.voice,
             self._parts.settings.language,
             self._parts.sink.format.rate,
             self._parts.settings.speed,
@@ -189,7 +206,7 @@ class Replies:
         What a voice on this machine was chosen to say is not sent to another machine when it fails.
         """
         language = self._parts.settings.language.split("-")[0]
-        chosen = self._parts.ports.tts.get(self._parts.settings.tts)
+        chosen = self._parts.ports.tts.held(self._parts.settings.tts)
         voices = [chosen, *(voice for voice in self._parts.ports.tts.ports.values() if voice is not chosen)]
         return sorted(
             (voice for voice in voices if voice is chosen or _stands_in(voice, chosen, language)),

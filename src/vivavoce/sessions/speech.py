@@ -52,6 +52,8 @@ class Speech:
         self._moved = Signal()
         self.seconds = 0.0
         """Of audio so far."""
+        self.complete = False
+        """Whether all of it was said: it has ended, and nobody withdrew it."""
 
     @property
     def waiting(self) -> int:
@@ -114,6 +116,7 @@ class Speech:
                 self.seconds += audio.chunk.format.seconds(audio.chunk.samples)
                 self._feed()
                 yield audio
+            self.complete = self._finished and not self._cancelled
         finally:
             self.cancel()
 

@@ -50,6 +50,11 @@ class SpeechSession:
         """Of audio heard so far."""
         return self._speech.seconds
 
+    @property
+    def complete(self) -> bool:
+        """Whether all of it was said, to its end."""
+        return self._speech.complete
+
     async def append(self, text: str, *, flush: bool = False) -> None:
         """Say this, too; waits while the voice is far behind.
 
@@ -62,6 +67,10 @@ class SpeechSession:
         if flush:
             self._speech.flush()
         self._stirred()
+
+    async def room(self) -> None:
+        """Wait, however long, until less than half of what may wait for the voice does."""
+        await self._speech.room()
 
     def end(self) -> None:
         """No more text. Idempotent."""
@@ -89,6 +98,11 @@ class SpeechSessions:
         self._clock = clock
         self._live: dict[str, SpeechSession] = {}
         self._timers: dict[str, Callable[[], None]] = {}
+
+    @property
+    def options(self) -> SpeechSessionOptions:
+        """The limits of each."""
+        return self._options
 
     def __len__(self) -> int:
         return len(self._live)

@@ -44,7 +44,10 @@ class VoiceEnded:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A partial reading of ``segment``, with what it means over a reply (see ``barge_in.Overheard``)."""
+    """A partial reading of ``segment``, with what it means over a reply (see ``barge_in.Overheard``).
+
+    The first ``stable`` characters of it will not change.
+    """
 
     at: int
     segment: int
@@ -53,6 +56,7 @@ class Heard:
     stop: bool = False
     echo: float = 0.0
     hesitation: bool = False
+    stable: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ class Segment:
 
     burst: int = 0
     text: str = ""
+    stable: int = 0
     words: int = 0
     stop: bool = False
     echo: float = 0.0
@@ -69,6 +70,17 @@ class UserTurn:
     def text(self) -> str:
         """All that was read so far, final or not."""
         return join_segments([segment.text for segment in self.segments.values()])
+
+    @property
+    def stable(self) -> int:
+        """Characters of ``text`` that will not change. A burst that may yet be noise has none."""
+        parts: list[str] = []
+        for segment in self.segments.values():
+            doubtful = segment.burst == self.burst_started and not self.burst_confirmed
+            parts.append(segment.text if segment.read else "" if doubtful else segment.text[: segment.stable])
+            if not segment.read:
+                break
+        return len(join_segments(parts))
 
     @property
     def command(self) -> bool:
@@ -143,6 +155,7 @@ class UserTurn:
             return False
         segment.text, segment.words, segment.stop, segment.echo = event.text, event.words, event.stop, event.echo
         segment.read, segment.hesitation = isinstance(event, Read), event.hesitation
+        segment.stable = len(event.text) if isinstance(event, Read) else event.stable
         segment.command = isinstance(event, Read) and event.command
         return True
 

@@ -25,8 +25,8 @@ RawHeaders = Iterable[tuple[bytes, bytes]]
 class TokenVerifier(Protocol):
     """Reads signed tokens (JWT)."""
 
-    def verify(self, token: str) -> Principal:
-        """Raises NotAllowed, saying why."""
+    async def verify(self, token: str) -> Principal:
+        """Raises NotAllowed, saying why; Unavailable where nobody can say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Access:
         else:
             found = self._ring.find(credentials.key)
             if found is None and self._verifier is not None and credentials.key.count(".") == 2:
-                return self._verifier.verify(credentials.key)
+                return await self._verifier.verify(credentials.key)
         if found is None:
             raise NotAllowed("this key or token is not known here, was revoked or used up", code="invalid_api_key")
         return found

@@ -57,6 +57,28 @@ class SocketLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ResumeOptions:
+    """Sessions of `/ws/audio` that outlive their connection."""
+
+    resume_window: float = 60.0
+    """Seconds a session waits for its client after the connection was lost; 0 ends it at once."""
+    resume_sessions: int = field(default=64, metadata={"min": 1})
+    """Sessions that may wait at one time; beyond it the one that waits longest is ended. They count as sessions, and give
+    way to new ones when the server is full."""
+    resume_messages: int = field(default=1_024, metadata={"min": 16})
+    """Messages, and as many pieces of reply audio, kept to be sent again."""
+    resume_message_bytes: int = field(default=256 * 1024, metadata={"min": 16_384})
+    """Bytes of messages kept to be sent again."""
+    resume_audio_bytes: int = field(default=512 * 1024, metadata={"min": 16_384})
+    """Bytes of reply audio kept to be sent again; what was acknowledged as played is not kept."""
+
+    @property
+    def on(self) -> bool:
+        """Whether sessions wait at all."""
+        return self.resume_window > 0
+
+
+@dataclass(frozen=True, slots=True)
 class RateOptions:
     """What one key (or, without keys, one address) may ask; 0 is no limit."""
 
@@ -82,6 +104,10 @@ class JwtOptions:
     """Shared secret (HS256, HS384, HS512), 32 characters or more."""
     jwks_file: str = ""
     """File with the public keys of whoever signs (a JSON Web Key Set)."""
+    jwks_url: str = ""
+    """Address of the same, fetched at the start and again when a token names an unknown key, at most once a minute."""
+    jwks_lifetime: float = field(default=3_600.0, metadata={"min": 120})
+    """Seconds fetched keys count; where they cannot be had anew by then, tokens are refused."""
     audience: str = ""
     """Audience tokens must be meant for; empty does not look."""
     issuer: str = ""
@@ -92,7 +118,19 @@ class JwtOptions:
     @property
     def wanted(self) -> bool:
         """Whether anything is configured."""
-        return bool(self.secret or self.jwks_file)
+        return bool(self.secret or self.jwks_file or self.jwks_url)
+
+
+@dataclass(frozen=True, slots=True)
+class TlsOptions:
+    """A certificate makes the server speak `https` and `wss`, and nothing else."""
+
+    certificate_file: str = ""
+    """Certificate, with those of its issuers behind it (PEM)."""
+    key_file: str = ""
+    """Its private key (PEM); empty where it stands in the same file."""
+    password: str = ""
+    """Password of the key; better in the environment, as `VIVAVOCE_SERVER__TLS__PASSWORD`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +152,8 @@ class ServerOptions:
     keys_file: str = ""
     """File with hashes of the API keys; empty is `~/.config/vivavoce/keys.json`. Without any key, and without `jwt`, the
     server asks for none and listens on loopback only."""
+    tls: TlsOptions = field(default_factory=TlsOptions)
+    """Certificate of the listener; who may listen beyond loopback is another question, which only keys answer."""
     jwt: JwtOptions = field(default_factory=JwtOptions)
     """Signed tokens of somebody else's making, accepted like keys."""
     rates: RateOptions = field(default_factory=RateOptions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,15 @@ class Outbox:
         """Bytes waiting; JSON counts characters."""
         return self._size
 
+    def begin_with(self, items: Sequence[str | tuple[int, bytes]]) -> None:
+        """Append what a client missed; it is bounded where it was kept, and takes no room from what follows."""
+        self._items.extend(items)
+        size = sum(_size(item) for item in items)
+        self._size += size
+        self._max_messages += len(items)
+        self._max_bytes += size
+        self._changed.notify()
+
     def put(self, text: str, *, hurry: bool = False) -> None:
         """Append a JSON message. Raises Overloaded."""
         if self._ended:
@@ -92,12 +101,9 @@ class Outbox:
         """Let nothing out until ``release``."""
         self._held = True
 
-    def release(self, first: str | None = None) -> None:
-        """Let everything out, ``first`` before all that was held."""
+    def release(self) -> None:
+        """Let everything out."""
         self._held = False
-        if first is not None and not self._ended:
-            self._items.appendleft(first)
-            self._size += len(first)
         self._changed.notify()
 
     def end(self, close: Close, *last: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -50,9 +51,17 @@ class Server(uvicorn.Server):
     """
 
     def __init__(
-        self, app: Any, options: ServerOptions, drain: Callable[[], Awaitable[None]], **uvicorn_config: Any
+        self,
+        app: Any,
+        options: ServerOptions,
+        drain: Callable[[], Awaitable[None]],
+        tls: ssl.SSLContext | None = None,
+        **uvicorn_config: Any,
     ) -> None:
-        super().__init__(uvicorn.Config(app, **{**uvicorn_options(options), "ws": DirectWebSocket, **uvicorn_config}))
+        given = {**uvicorn_options(options), "ws": DirectWebSocket, **uvicorn_config}
+        if tls is not None:
+            given["ssl_context_factory"] = lambda _config, _default: tls
+        super().__init__(uvicorn.Config(app, **given))
         self._drain = drain
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -11,16 +11,20 @@ from vivavoce.contracts.errors import WorkerLost
 from vivavoce.contracts.ports import Clock
 
 STDERR = 2
+WORKER = "vivavoce.workers.child"
+"""The program of processes that run engines."""
+MEDIA = "vivavoce.media.child"
+"""The program of processes that end WebRTC calls."""
 
 
-async def launch() -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """A new process and our end of its socket. Raises WorkerLost if the system gives none.
+async def launch(program: str = WORKER) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """A new process that runs the module ``program``, and our end of its socket. Raises WorkerLost if the system gives none.
 
     The fork happens in a thread of the loop's executor, so a loaded machine does not hold the loop. That thread lives as
     long as the loop does, which matters: the kernel ends a worker when the *thread* that started it is gone.
     """
     ours, theirs = socket.socketpair()
-    starting = asyncio.get_running_loop().run_in_executor(None, _fork, theirs)
+    starting = asyncio.get_running_loop().run_in_executor(None, _fork, program, theirs)
     try:
         process = await asyncio.shield(starting)
     except asyncio.CancelledError:
@@ -33,10 +37,10 @@ async def launch() -> tuple[subprocess.Popen[bytes], socket.socket]:
     return process, ours
 
 
-def _fork(theirs: socket.socket) -> subprocess.Popen[bytes]:
+def _fork(program: str, theirs: socket.socket) -> subprocess.Popen[bytes]:
     with theirs:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "vivavoce.workers.child", str(theirs.fileno())],
+            [sys.executable, "-P", "-m", program, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=STDERR,  # what an engine's library prints belongs to the log, never to the parent's output

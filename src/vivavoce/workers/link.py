@@ -80,6 +80,11 @@ class Link(asyncio.BufferedProtocol):
         """Whether frames can be written."""
         return self._transport is not None
 
+    @property
+    def unsent(self) -> int:
+        """Bytes the other side has not taken yet."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
     def write(self, frame: bytes) -> None:
         """Send a frame with this tick's."""
         self._frames.append(frame)

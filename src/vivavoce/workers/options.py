@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-EngineKind = Literal["stt", "tts", "llm", "vad", "turn", "wake"]
+EngineKind = Literal["stt", "tts", "llm", "vad", "turn", "wake", "rtc"]
 Setting = str | int | float | bool
 
 

@@ -11,7 +11,7 @@ from vivavoce.contracts.errors import DeadlineExceeded, ProtocolViolation, Vivav
 from vivavoce.contracts.ports import Clock
 from vivavoce.contracts.speech import Capabilities
 from vivavoce.workers.jobs import EngineKey, Job
-from vivavoce.workers.launch import bury, launch
+from vivavoce.workers.launch import MEDIA, WORKER, bury, launch
 from vivavoce.workers.link import Link, Pump
 from vivavoce.workers.messages import capabilities_from_json, error_from_json
 from vivavoce.workers.options import WorkerOptions
@@ -99,7 +99,7 @@ class WorkerProcess:
         """Start and load. Raises WorkerLost, DeadlineExceeded or, if no engine loaded, the first one's error."""
         began = self._clock.now()
         try:
-            self._process, connection = await launch()
+            self._process, connection = await launch(_program(self._options))
             loop = asyncio.get_running_loop()
             _, self._link = await loop.create_unix_connection(lambda: Link(self._frame, self._lost), sock=connection)
             self._link.write(_hello(self._options))
@@ -286,6 +286,11 @@ class WorkerProcess:
             self._link.voice_record = VOICE_RECORD + 2 * self._frame_samples
         if not self._loaded.done():
             self._loaded.set_result(None)
+
+
+def _program(options: WorkerOptions) -> str:
+    """Calls need another program than engines: it waits on sockets where they compute."""
+    return MEDIA if any(engine.kind == "rtc" for engine in options.engines) else WORKER
 
 
 def _hello(options: WorkerOptions) -> bytes:

@@ -62,6 +62,9 @@ class Known:
     def workers(self) -> list[Any]:
         return []
 
+    def providers(self) -> list[Any]:
+        return []
+
 
 @asynccontextmanager
 async def door(settings: Settings, *groups: WorkerOptions) -> AsyncIterator[httpx.AsyncClient]:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.unit.transports.certificates import certificate
 from vivavoce import __version__
 from vivavoce.app import engines
-from vivavoce.cli import output
+from vivavoce.cli import checks, output
 from vivavoce.cli.root import app
 from vivavoce.contracts import errors
 from vivavoce.contracts.errors import UnknownName, VivavoceError
@@ -202,3 +203,27 @@ def test_doctor_knows_only_engines_that_a_worker_can_load(engine: engines.Engine
         assert error.code != "unknown_engine"
     except VivavoceError:
         pass
+
+
+def test_doctor_says_what_is_lost_without_the_codecs() -> None:
+    assert checks.codecs(lambda package: object()).status == "ok"
+    without = checks.codecs(lambda package: None)
+    assert (without.status, without.mend) == ("warn", "pip install 'vivavoce[codecs]'")
+    assert "no MP3" in without.detail
+    assert "only WAV can be read" in without.detail
+    assert checks.codecs(lambda package: None if package == "lameenc" else object()).detail.startswith("lameenc missing")
+    found = json.loads(CliRunner().invoke(app, ["doctor", "--json"]).stdout)
+    assert "codecs" in {check["name"] for check in found["checks"]}
+
+
+def test_doctor_looks_at_the_certificate(tmp_path: Path) -> None:
+    made = certificate(tmp_path)
+
+    def said(key: Path) -> dict[str, str]:
+        files = [f"server.tls.certificate_file={made.certificate}", f"server.tls.key_file={key}"]
+        result = CliRunner().invoke(app, ["doctor", "--json", "--set", files[0], "--set", files[1]])
+        return next(check for check in json.loads(result.stdout)["checks"] if check["name"] == "certificate")
+
+    assert said(made.key)["status"] == "ok"
+    broken = said(tmp_path / "nowhere.key")
+    assert (broken["status"], "nowhere.key cannot be read" in broken["detail"]) == ("fail", True)

@@ -279,3 +279,79 @@ async def test_an_utterance_is_bounded() -> None:
         for _ in range(301):
             utterance.send(second)
     utterance.cancel()
+
+
+# --- observed, and changed while it runs
+
+
+class Notes:
+    def __init__(self) -> None:
+        self.answers: list[tuple[str, float]] = []
+        self.failures: list[tuple[str, str]] = []
+
+    def answered(self, name: str, seconds: float) -> None:
+        self.answers.append((name, round(seconds, 3)))
+
+    def failed(self, name: str, error: VivavoceError) -> None:
+        self.failures.append((name, error.code))
+
+
+def observed(*ports: Any) -> tuple[Chain[Any], Notes]:
+    notes = Notes()
+    members = [Member(f"port{i}", port) for i, port in enumerate(ports)]
+    return Chain("port", members, SystemClock(), observer=notes), notes
+
+
+async def test_an_observer_hears_of_failures_and_of_the_time_to_the_first_output() -> None:
+    links, notes = observed(model(fail=DOWN), model(first_token_latency=0.3))
+    assert await answer(FailoverLanguageModel(links)) == "Fine."
+    assert notes.failures == [("port0", "provider_failed")]
+    assert notes.answers == [("port1", 0.3)]
+
+
+async def test_the_time_of_a_recogniser_counts_from_the_end_of_the_utterance() -> None:
+    recogniser = ear()
+    recogniser.final_latency = 0.25
+    links, notes = observed(recogniser)
+    utterance = FailoverSpeechToText(links).open(TranscriptionOptions())
+    for chunk in laws.chunks(laws.tone(1.0), 1_600):
+        utterance.send(chunk)
+        await asyncio.sleep(0.1)
+    utterance.finish()
+    assert [transcript.text async for transcript in utterance][-1] == "what time is it"
+    assert notes.answers == [("port0", 0.25)]
+
+
+async def test_the_time_of_a_voice_counts_from_its_first_text() -> None:
+    links, notes = observed(voice(first_latency=0.2))
+    utterance = FailoverTextToSpeech(links).open(SynthesisOptions())
+    await asyncio.sleep(5.0)
+    utterance.send("Hello there.")
+    utterance.finish()
+    assert [audio async for audio in utterance]
+    [(name, seconds)] = notes.answers
+    assert name == "port0"
+    assert seconds == pytest.approx(0.2, abs=0.05)
+
+
+async def test_members_change_and_those_that_stay_keep_what_is_known_of_them() -> None:
+    broken, good, new = model(fail=EngineMissing("not here")), model("Good."), model("New.")
+    links = chain(broken, good)
+    port = FailoverLanguageModel(links)
+    assert await answer(port) == "Good."
+    assert links.states() == {"port0": "open", "port1": "closed"}
+    links.replace([Member("new", new), Member("port0", broken)])
+    assert links.states() == {"new": "closed", "port0": "open"}
+    assert await answer(port) == "New."
+    with pytest.raises(ValueError, match="member"):
+        links.replace([])
+
+
+async def test_a_request_under_way_ends_with_the_member_it_began_with() -> None:
+    first, second = model("One two three."), model("Other.")
+    links = chain(first)
+    said = FailoverLanguageModel(links).stream(ASKED, (), LanguageOptions())
+    begun = (await anext(said)).text
+    links.replace([Member("second", second)])
+    assert begun + "".join([delta.text async for delta in said]) == "One two three."
+    assert links.states() == {"second": "closed"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ from tests.unit.providers.services import KEY
 from vivavoce.app.graph import Parts, parts_of
 from vivavoce.config.settings import EngineChoices, Settings
 from vivavoce.contracts.audio import HEARING
-from vivavoce.contracts.errors import ConfigurationError
+from vivavoce.contracts.errors import ConfigurationError, UnknownName
 from vivavoce.contracts.events import ResponseCompleted, SessionFailed, TranscriptUpdated
 from vivavoce.contracts.speech import LanguageOptions, Message
 from vivavoce.flow.clock import SystemClock
@@ -24,7 +24,7 @@ from vivavoce.providers.failover.language_model import FailoverLanguageModel
 from vivavoce.providers.openai_compatible.language_model import OpenAiLanguageModel
 from vivavoce.providers.options import DiscoveryOptions, ProviderOptions
 from vivavoce.sessions.conversation import Conversation
-from vivavoce.sessions.options import ConversationOptions
+from vivavoce.sessions.options import ConversationOptions, WatchdogOptions
 from vivavoce.testing.openai_server import OpenAiServer, Trouble
 from vivavoce.testing.sinks import EventRecorder, LoopbackSink
 from vivavoce.testing.speech import silence, speak, speech_like
@@ -171,6 +171,83 @@ async def test_discovery_is_bounded_and_kept() -> None:
         assert [one.profile for one in first] == ["ollama"]
         asked = len(server.seen)
         assert await discovery.find() is first and len(server.seen) == asked
+
+
+async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - a test looks from outside
+            await asyncio.sleep(0.01)
+
+
+async def asked(port: Any) -> str:
+    said = port.stream((Message("user", "hello"),), (), LanguageOptions())
+    return "".join([delta.text async for delta in said])
+
+
+@pytest.mark.process
+async def test_a_service_that_appears_is_offered_and_one_that_vanishes_is_dropped() -> None:
+    async with OpenAiServer("ollama") as server:
+        server.reply = lambda _: "found"
+        given = settings(services=(server.root,), llm="auto")
+        given = replace(given, discovery=replace(given.discovery, interval=0.05))
+        personality, server.personality = server.personality, "stranger"
+        async with running(given) as parts:
+            choice = parts.ports.llm
+            assert list(choice.ports) == ["commands"]
+            server.personality = personality
+            await until(lambda: list(choice.ports) == ["auto", "ollama", "commands"])
+            chosen = choice.get("ollama")
+            assert await asked(choice.get()) == "found"
+            [line] = [line for line in parts.providers.lines() if line.name == "ollama"]
+            assert (line.kind, line.place, line.found, line.local, line.state) == ("llm", 0, True, True, "closed")
+            assert line.answers == 1 and line.latency_p50 is not None and line.latency_p50 > 0
+
+            looks = len(server.asked("/"))
+            server.personality = "stranger"
+            await until(lambda: list(choice.ports) == ["commands"])
+            assert len(server.asked("/")) - looks >= 3  # one miss is no reason
+            with pytest.raises(UnknownName, match="there is commands"):
+                choice.get("ollama")
+            assert choice.held("ollama") is chosen  # who has chosen it is not left with nothing
+            assert "ollama" not in [line.name for line in parts.providers.lines()]
+
+            server.personality = personality
+            await until(lambda: list(choice.ports) == ["auto", "ollama", "commands"])
+            assert choice.get("ollama") is chosen
+
+
+@pytest.mark.process
+async def test_a_conversation_outlives_the_service_it_chose() -> None:
+    async with OpenAiServer("ollama") as server:
+        given = settings(services=(server.root,), llm="auto")
+        given = replace(given, discovery=replace(given.discovery, interval=0.05))
+        async with running(given) as parts, Talk(parts) as talk:
+            talk.conversation.set_provider("llm", "ollama")
+            server.personality = "stranger"
+            server.troubles = [Trouble("status", 503) for _ in range(200)]
+            await until(lambda: list(parts.ports.llm.ports) == ["commands"])
+            talk.conversation.type("what is two plus two")
+            done = await talk.completed()
+            assert done.text == WatchdogOptions().fallback  # it asked that one and no other, and says so
+            assert talk.events.of(SessionFailed)
+            talk.conversation.set_provider("llm", "commands")
+            talk.conversation.type("what is two plus two")
+            assert "4" in (await talk.completed(2)).text
+
+
+async def test_breakers_and_errors_are_told() -> None:
+    async with OpenAiServer() as server, OpenAiServer() as other:
+        server.troubles = [Trouble("status", 401) for _ in range(9)]
+        given = settings(
+            ProviderOptions("one", url=server.url, llm="m"), ProviderOptions("two", url=other.url, llm="m"), llm="one, two"
+        )
+        async with running(given) as parts:
+            assert await asked(parts.ports.llm.get())
+            lines = {line.name: line for line in parts.providers.lines() if line.kind == "llm"}
+            assert (lines["one"].state, lines["one"].failures, lines["one"].answers) == ("open", 1, 0)
+            assert lines["one"].last_error and lines["one"].last_error_age is not None
+            assert (lines["two"].state, lines["two"].place, lines["two"].answers) == ("closed", 1, 1)
+            assert {(line.kind, line.name) for line in parts.providers.lines()} >= {("stt", "scripted"), ("tts", "scripted")}
 
 
 ELSEWHERE = ProviderOptions("openai", "openai", llm="m")

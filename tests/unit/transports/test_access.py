@@ -43,6 +43,9 @@ class Known:
     def workers(self) -> list[Any]:
         return []
 
+    def providers(self) -> list[Any]:
+        return []
+
 
 @pytest.fixture
 def page(tmp_path: Path) -> Page:
@@ -125,7 +128,15 @@ async def test_scopes(page: Page, scope: str, allowed: set[str]) -> None:
 
 
 def test_every_path_below_v1_and_api_needs_something() -> None:
-    for path in ("/v1/anything", "/v1/realtime", "/api/models", "/api/status", "/ws/audio", "/webrtc/offer"):
+    for path in (
+        "/v1/anything",
+        "/v1/realtime",
+        "/api/models",
+        "/api/status",
+        "/api/providers",
+        "/ws/audio",
+        "/webrtc/offer",
+    ):
         assert scope_of("GET", path) is not None, path
         assert scope_of("POST", path) is not None, path
     assert scope_of("POST", "/v1/models") is not None
@@ -249,8 +260,8 @@ async def test_signed_tokens_are_keys_with_scopes(page: Page) -> None:
         assert (await client.post("/v1/audio/speech", json=SPEECH)).status_code == 401
 
 
-def test_what_a_signed_token_says() -> None:
-    principal = SignedTokens.of(JwtOptions(secret=SECRET)).verify(signed())
+async def test_what_a_signed_token_says() -> None:
+    principal = await SignedTokens.of(JwtOptions(secret=SECRET)).verify(signed())
     assert (principal.id, principal.scopes) == ("jwt:anna", {"converse"})
 
 
@@ -267,10 +278,10 @@ def test_what_a_signed_token_says() -> None:
     ],
     ids=["expired", "endless", "forged", "audience", "issuer", "unsigned", "nonsense"],
 )
-def test_signed_tokens_that_are_not_valid(token: str) -> None:
+async def test_signed_tokens_that_are_not_valid(token: str) -> None:
     verifier = SignedTokens.of(JwtOptions(secret=SECRET, audience="voice", issuer="us"))
     with pytest.raises(NotAllowed):
-        verifier.verify(token)
+        await verifier.verify(token)
 
 
 def test_weak_or_contradictory_options_are_refused(tmp_path: Path) -> None:

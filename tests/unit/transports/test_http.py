@@ -21,7 +21,7 @@ from vivavoce.observe.metrics import Metrics
 from vivavoce.sessions.options import ConversationOptions
 from vivavoce.transports.http.handler import Behind, application, install
 from vivavoce.transports.http.page import Page
-from vivavoce.transports.http.schemas import State, WorkerStatus
+from vivavoce.transports.http.schemas import ProviderStatus, State, WorkerStatus
 from vivavoce.transports.openapi import openapi_text
 from vivavoce.transports.options import ServerOptions
 
@@ -31,6 +31,13 @@ WEB = Path(vivavoce.__file__).parent / "web"
 class Known:
     state: State = "ok"
     uptime = 12.5
+
+    def providers(self) -> Sequence[ProviderStatus]:
+        return [
+            ProviderStatus(
+                name="box", kind="llm", place=0, found=False, local=True, state="open", last_error="provider_failed"
+            )
+        ]
 
     def workers(self) -> Sequence[WorkerStatus]:
         return [WorkerStatus(group="speech", state="ready", pid=7, engines=["ears"], jobs=1)]
@@ -91,9 +98,24 @@ async def test_status_lists_sessions_with_their_statistics(page: Page) -> None:
     assert status["uptime"] == 12.5
     assert status["sessions_max"] == 200
     assert status["workers"][0]["engines"] == ["ears"]
+    assert status["providers"][0]["state"] == "open"
     assert status["sessions"][0]["transport"] == "websocket"
     assert status["sessions"][0]["audio"]["frames"] == 1
     assert {"level", "clipped", "gaps", "jitter", "dropped"} <= status["sessions"][0]["audio"].keys()
+
+
+async def test_providers_are_told_with_their_breakers(page: Page) -> None:
+    async with _client(_app(page)) as client:
+        listed = (await client.get("/api/providers")).json()
+    [box] = listed["providers"]
+    assert (box["kind"], box["name"], box["place"], box["state"], box["last_error"]) == (
+        "llm",
+        "box",
+        0,
+        "open",
+        "provider_failed",
+    )
+    assert box["latency_p50"] is None
 
 
 async def test_config_says_all_a_client_needs(page: Page) -> None:
@@ -190,7 +212,8 @@ async def test_a_page_elsewhere_may_ask_where_it_is_allowed(page: Page) -> None:
 async def test_the_description_covers_every_route(page: Page) -> None:
     async with _client(_app(page)) as client:
         api = (await client.get("/openapi.json")).json()
-    assert set(api["paths"]) == {"/health", "/health/live", "/api/status", "/api/config", "/api/metrics", "/api/token"}
+    paths = "/health /health/live /api/status /api/providers /api/config /api/metrics /api/token"
+    assert set(api["paths"]) == set(paths.split())
 
 
 def test_the_document_covers_every_door() -> None:

@@ -108,12 +108,3 @@ async def test_too_much_of_a_body_is_refused() -> None:
         answer = await client.post("/v1/realtime/client_secrets", content=b"x" * 300_000)
         assert answer.status_code == 400
         assert answer.json()["error"]["code"] == "too_large"
-
-
-@pytest.mark.parametrize("path", ["/v1/realtime/calls", "/v1/realtime/calls/rtc_1/hangup", "/v1/realtime/calls/x/accept"])
-async def test_calls_are_answered_with_what_they_are_not(path: str) -> None:
-    async with served(entrance()) as client:
-        answer = await client.post(path, content=b"v=0", headers={"content-type": "application/sdp"})
-        assert answer.status_code == 501
-        assert answer.json()["error"]["code"] == "not_implemented"
-        assert answer.headers["x-should-retry"] == "false"

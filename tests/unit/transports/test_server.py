@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -27,14 +28,16 @@ pytestmark = pytest.mark.real_time
 
 
 class Running:
-    def __init__(self, options: ServerOptions, drain: float = 5.0) -> None:
+    def __init__(self, options: ServerOptions, drain: float = 5.0, tls: ssl.SSLContext | None = None) -> None:
         self.sessions = ScriptedSessions()
         self.door = WebSocketDoor(self.sessions, options, SystemClock(), entrance())
         app = application()
         install(app, self.door)
         self.listener = listen(options)
         self.port: int = self.listener.getsockname()[1]
-        self.server = Server(app, options, lambda: self.door.drain(drain), log_level="error", loop="none", lifespan="off")
+        self.server = Server(
+            app, options, lambda: self.door.drain(drain), tls, log_level="error", loop="none", lifespan="off"
+        )
 
     @property
     def url(self) -> str:
@@ -42,8 +45,10 @@ class Running:
 
 
 @asynccontextmanager
-async def serving(options: ServerOptions | None = None, drain: float = 5.0) -> AsyncIterator[Running]:
-    running = Running(options or ServerOptions(port=0), drain)
+async def serving(
+    options: ServerOptions | None = None, drain: float = 5.0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Running]:
+    running = Running(options or ServerOptions(port=0), drain, tls)
     task = asyncio.get_running_loop().create_task(running.server._serve([running.listener]))
     try:
         await _until(lambda: running.server.started)

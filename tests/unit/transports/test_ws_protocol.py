@@ -227,6 +227,6 @@ def test_an_error_carries_what_the_tree_says() -> None:
     message = json.loads(encode_error(LimitExceeded("slower", retry_after=2.5), Stamp(4, 5, 6)))
     SERVER.validate(message)
     assert message == {
-        "type": "error", "turn": 4, "revision": 5, "generation": 6, "code": "limit_exceeded", "message": "slower",
+        "seq": 0, "type": "error", "turn": 4, "revision": 5, "generation": 6, "code": "limit_exceeded", "message": "slower",
         "retryable": True, "retry_after": 2.5,
     }  # fmt: skip

@@ -39,7 +39,8 @@ class RecordedDirection:
 
     def respond(self, request: ReplyRequest) -> None:
         texts = None if request.messages is None else [[message.role, message.text] for message in request.messages]
-        self._calls.append(["respond", request.instructions, texts, request.spoken, request.recorded])
+        wish = [wish for wish in (request.voice, request.remark) if wish]
+        self._calls.append(["respond", request.instructions, texts, request.spoken, request.recorded, *wish])
 
     def clear(self) -> None:
         self._calls.append(["clear"])

@@ -25,7 +25,9 @@ async def test_dialogue(name: str) -> None:
     told = called = 0
     for number, line in enumerate(lines, start=2):
         place = f"{name}.jsonl line {number}"
-        if line.get("to") == "session":
+        if "wait" in line:
+            await asyncio.sleep(line["wait"])
+        elif line.get("to") == "session":
             assert desk.conversation.calls[called : called + 1] == [line["call"]], place
             called += 1
         elif line["from"] == "server":

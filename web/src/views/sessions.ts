@@ -1,6 +1,6 @@
 /** Who is talking now. */
 
-import { ApiError, ask, get } from "../api";
+import { ask, get } from "../api";
 import { h, setText } from "../components/dom";
 import { button, chip, confirmed, type Tone } from "../components/widgets";
 import { duration, milliseconds } from "../format";
@@ -49,12 +49,7 @@ export class SessionsView extends Panel {
 }
 
 async function sessions(signal: AbortSignal): Promise<SessionRow[]> {
-  try {
-    return (await get<SessionList>("api/sessions", signal)).sessions;
-  } catch (error) {
-    if (!(error instanceof ApiError) || error.code !== "not_found") throw error;
-    return (await get<SessionList>("api/status", signal)).sessions;
-  }
+  return (await get<SessionList>("api/status", signal)).sessions;
 }
 
 class SessionItem {

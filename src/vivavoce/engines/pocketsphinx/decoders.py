@@ -23,6 +23,9 @@ FRAMES_PER_SECOND = 100
 MAX_PHONEME = 0.5
 """Seconds a phoneme of a word may last on average. Steady noise is read as one word drawn out to 0.7 s a phoneme and more;
 in recorded speech the longest was 0.39 s, in isolated letters 0.45 s."""
+MOST_MODELS = 4_000
+"""Phoneme models followed at a time (the library's 30 000 are as good as all). Measured on 185 s read aloud: 30 % less CPU
+time and finals in two thirds of the time, for 38.8 % word errors instead of 38.5; with 3 000 it is 38 % less for 40.1."""
 GRAMMAR = "commands"
 """What utterances ask for that may be one of the built-in commands."""
 _SEARCH = GRAMMAR
@@ -33,7 +36,7 @@ class Decoders:
 
     def __init__(self, grammar: str, accept: float) -> None:
         # Without the second pass (fwdflat) the final comes 10 ms after the end, and words are no worse for it.
-        self._speech = Decoder(samprate=RATE, fwdflat=False, loglevel="FATAL")
+        self._speech = Decoder(samprate=RATE, fwdflat=False, maxhmmpf=MOST_MODELS, loglevel="FATAL")
         self._commands: Any = self._grammar_decoder(grammar) if grammar else None
         self._accept = accept
         self._open = False

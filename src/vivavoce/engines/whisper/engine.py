@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 
 from vivavoce.contracts.errors import ConfigurationError, EngineFailed, EngineMissing, UnknownName
 from vivavoce.contracts.speech import Capabilities, TranscriptionOptions, Word
-from vivavoce.engines.whisper.files import damaged, inspect
+from vivavoce.engines.whisper import cuda
+from vivavoce.engines.whisper.files import failure, inspect
 from vivavoce.engines.whisper.utterance import RATE, WhisperUtterance, Window
 from vivavoce.text.matching import primary_language
 
@@ -55,14 +57,14 @@ class Whisper:
     Settings:
 
     - ``model``: path of model.bin; config.json, tokenizer.json and the vocabulary lie beside it. Nothing is ever downloaded.
-    - ``threads`` (0 = the cores, at most 4), ``device`` ("auto", "cpu", "cuda"), ``compute_type`` ("int8" on a CPU,
-      "float16" on CUDA).
+    - ``threads`` (0 = the cores, at most 4), ``device`` ("auto": CUDA where it works, else the CPU; "cpu", "cuda"),
+      ``compute_type`` ("int8" on a CPU, "float16" on CUDA; "int8_float16" takes half the memory there).
     - ``beam_size`` (1): more is slower and a little better.
     - ``word_times`` (True): words with times and confidence, at the cost of a tenth more work.
     - ``partials`` ("auto"): whether the utterance is read while it is spoken; "auto" measures whether this machine can.
     - ``max_seconds`` (3600): longest utterance.
 
-    Raises EngineMissing without the package or a file, EngineFailed for a damaged one.
+    Raises EngineMissing without the package, a file or CUDA's libraries, EngineFailed for a damaged file.
     """
 
     BATCH = 1
@@ -75,9 +77,11 @@ class Whisper:
         self._beam = max(1, int(settings.get("beam_size", 1)))
         self._word_times = bool(settings.get("word_times", True))
         self._max_seconds = float(settings.get("max_seconds", 3_600))
-        self._model: Any = self._load(settings)
         self._clock = clock or time.perf_counter  # noqa: TID251 - what a reading costs here decides whether there are partials
-        self.cost = self._measure()
+        self._model: Any = None
+        self.device = _device(str(settings.get("device", "auto")) or "auto")
+        """Where it computes."""
+        self.cost = self._prepare(settings)
         """Seconds a reading takes."""
         self._partials = _affordable(settings.get("partials", "auto"), self.cost)
         self._live = 0
@@ -162,20 +166,34 @@ class Whisper:
 
     # --- loading
 
-    def _load(self, settings: Mapping[str, Setting]) -> Any:
-        device = _device(str(settings.get("device", "auto")) or "auto")
+    def _prepare(self, settings: Mapping[str, Setting]) -> float:
+        """Load and measure; a GPU that nobody asked for by name and that does not work is left alone."""
+        try:
+            self._model = self._load(settings, self.device)
+            return self._measure()
+        except EngineMissing as error:
+            if self.device == "cpu" or settings.get("device", "auto") not in ("", "auto"):
+                raise
+            warnings.warn(f"Whisper computes on the CPU: {error.message}", RuntimeWarning, stacklevel=2)
+            self.device = "cpu"
+            self._model = self._load(settings, "cpu")
+            return self._measure()
+
+    def _load(self, settings: Mapping[str, Setting], device: str) -> Any:
         compute_type = str(settings.get("compute_type", "")) or ("int8" if device == "cpu" else "float16")
         threads = int(settings.get("threads", 0)) or max(1, min(4, os.cpu_count() or 1))
         try:
+            if device == "cuda":
+                cuda.preload()
             return faster_whisper.WhisperModel(
                 str(self._folder), device=device, compute_type=compute_type, cpu_threads=threads, local_files_only=True
             )
         except _FAULTS as error:
-            raise damaged(self._folder, error) from error
+            raise failure(self._folder, error) from error
         except Exception as error:
             if type(error) is not Exception:  # the tokenizer's library raises the bare class for a file it cannot read
                 raise
-            raise damaged(self._folder, error) from error
+            raise failure(self._folder, error) from error
 
     def _measure(self) -> float:
         """Seconds a reading takes: the quicker of two encodings, and what decoding adds. Also warms the model up."""
@@ -188,7 +206,7 @@ class Whisper:
                 self._model.encode(np.zeros((mels, frames), np.float32))
                 taken.append(self._clock() - began)
         except _FAULTS as error:
-            raise damaged(self._folder, error) from error
+            raise failure(self._folder, error) from error
         return DECODING * min(taken)
 
 
@@ -201,13 +219,13 @@ def _affordable(wanted: Setting, cost: float) -> bool:
 
 
 def _device(wanted: str) -> str:
-    cuda = ctranslate2.get_cuda_device_count() > 0
+    here = ctranslate2.get_cuda_device_count() > 0
     match wanted:
         case "cpu":
             return "cpu"
         case "auto":
-            return "cuda" if cuda else "cpu"
-        case "cuda" if cuda:
+            return "cuda" if here else "cpu"
+        case "cuda" if here:
             return "cuda"
         case "cuda":
             raise EngineMissing("no CUDA device is here: set device to cpu, or install NVIDIA's driver and libraries")

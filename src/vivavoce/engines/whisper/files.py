@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from vivavoce.contracts.errors import ConfigurationError, EngineFailed, EngineMissing
+from vivavoce.contracts.errors import ConfigurationError, EngineFailed, EngineMissing, VivavoceError
+from vivavoce.engines.whisper import cuda
 
 PULL = "fetch it with `vivavoce models pull NAME` (`vivavoce models list` names them)"
 AGAIN = "remove it and fetch it again with `vivavoce models pull NAME`"
@@ -32,14 +33,23 @@ def inspect(path: str) -> Path:
     return folder
 
 
-def damaged(folder: Path, error: Exception) -> EngineFailed:
-    """The library's error, with the folder and what to do."""
+def failure(folder: Path, error: Exception) -> VivavoceError:
+    """What the library's error at loading means, with the folder and what to do."""
     text = " ".join(str(error).split())[:300]
-    if isinstance(error, MemoryError) or "alloc" in text:
+    if cuda.lacks_libraries(text):
+        return EngineMissing(f"{cuda.LIBRARIES} ({text})", code="cuda_libraries_missing", cause=error)
+    if isinstance(error, MemoryError) or "alloc" in text.lower() or "out of memory" in text:
         return EngineFailed(
-            f"no memory for the model in {folder}: choose a smaller one or raise max_address_space ({text})",
+            f"no memory for the model in {folder}: choose a smaller one, let other programs leave the GPU or raise "
+            f"max_address_space ({text})",
             code="out_of_memory",
             cause=error,
+        )
+    if "compute type" in text:
+        return ConfigurationError(f"this device cannot compute so: set another compute_type, or none ({text})", cause=error)
+    if "CUDA" in text or "cuBLAS" in text:
+        return EngineFailed(
+            f"the GPU failed: look at `nvidia-smi`, or set device to cpu ({text})", code="gpu_failed", cause=error
         )
     return EngineFailed(f"the model in {folder} cannot be loaded ({text}); {AGAIN}", code="damaged_model", cause=error)
 

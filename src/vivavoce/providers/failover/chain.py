@@ -20,6 +20,16 @@ class Capable(Protocol):
     def capabilities(self) -> Capabilities: ...
 
 
+class Observer(Protocol):
+    """Who wants to know how the members of a chain fare. Called on the hot path: takes note, and no time."""
+
+    def answered(self, name: str, seconds: float) -> None:
+        """A member gave its first output so many seconds after it was asked for it."""
+
+    def failed(self, name: str, error: VivavoceError) -> None:
+        """A member failed."""
+
+
 T = TypeVar("T", bound=Capable)
 
 
@@ -45,9 +55,11 @@ class _Place(Generic[T]):
 class Attempt(Generic[T]):
     """One request to one member. Leave its context when the request is over; say before how it went, if that is known."""
 
-    def __init__(self, place: _Place[T], clock: Clock) -> None:
+    def __init__(self, place: _Place[T], clock: Clock, observer: Observer | None = None) -> None:
         self._place = place
         self._clock = clock
+        self._observer = observer
+        self._asked_at = clock.now()
         self._known = self._over = False
         place.outstanding += 1
 
@@ -61,15 +73,23 @@ class Attempt(Generic[T]):
         """What it is called."""
         return self._place.member.name
 
+    def asked(self) -> None:
+        """Only from now on can it answer: what came before was input."""
+        self._asked_at = self._clock.now()
+
     def succeeded(self) -> None:
         """It gave something."""
         if not self._known:
             self._known = True
             self._place.breaker.succeeded()
+            if self._observer is not None:
+                self._observer.answered(self.name, self._clock.now() - self._asked_at)
 
     def failed(self, error: VivavoceError) -> None:
         """It failed; what the caller is to blame for, and being busy, is not held against it."""
         self._place.last_error = error
+        if self._observer is not None:
+            self._observer.failed(self.name, error)
         if isinstance(error, InvalidRequest | Overloaded):
             return
         self._known = True
@@ -94,13 +114,28 @@ class Attempt(Generic[T]):
 class Chain(Generic[T]):
     """Ports of one kind in the order in which they are asked. ``kind`` is for messages: ``language model``."""
 
-    def __init__(self, kind: str, members: Sequence[Member[T]], clock: Clock, options: BreakerOptions | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        members: Sequence[Member[T]],
+        clock: Clock,
+        options: BreakerOptions | None = None,
+        observer: Observer | None = None,
+    ) -> None:
         if not members:
             raise ValueError("a chain needs a member")
         self._kind = kind
         self._clock = clock
         self._options = options or BreakerOptions()
+        self._observer = observer
         self._places = [_Place(member, self._options) for member in members]
+
+    def replace(self, members: Sequence[Member[T]]) -> None:
+        """Other members from the next request on; those that stay keep what is known of them."""
+        if not members:
+            raise ValueError("a chain needs a member")
+        known = {place.member: place for place in self._places}
+        self._places = [known.get(member) or _Place(member, self._options) for member in members]
 
     @property
     def capabilities(self) -> Capabilities:
@@ -126,7 +161,7 @@ class Chain(Generic[T]):
         """Whom to ask, one after the other; each is admitted only when it is its turn."""
         for place in self._order():
             if place.breaker.admit(self._clock.now()):
-                yield Attempt(place, self._clock)
+                yield Attempt(place, self._clock, self._observer)
 
     def exhausted(self, errors: Sequence[VivavoceError]) -> VivavoceError:
         """The error for a request that nobody could serve: the last one, with all causes."""

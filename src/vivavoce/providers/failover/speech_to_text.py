@@ -79,6 +79,8 @@ class FailoverTranscription:
         """Idempotent."""
         if not self._finished:
             self._finished = True
+            if self._attempt is not None:
+                self._attempt.asked()
             if self._live and self._inner is not None:
                 self._inner.finish()
 

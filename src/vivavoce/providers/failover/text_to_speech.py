@@ -56,6 +56,8 @@ class FailoverSynthesis:
             return
         if self._finished:
             raise ProtocolViolation("this utterance is finished; open another")
+        if not self._text and self._attempt is not None:
+            self._attempt.asked()
         if self._inner is not None:
             self._inner.send(text)
         self._starts.append(len(self._text))

@@ -10,8 +10,9 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.middleware.cors import CORSMiddleware
 
 from vivavoce import __version__
+from vivavoce.contracts.errors import NotAllowed
 from vivavoce.sessions.registry import Sessions
-from vivavoce.transports.access import TOKEN_SECONDS
+from vivavoce.transports.access import TOKEN_SECONDS, Credentials
 from vivavoce.transports.entrance import Entrance, EntranceMiddleware
 from vivavoce.transports.guard import Guard
 from vivavoce.transports.http import problems
@@ -26,7 +27,9 @@ from vivavoce.transports.http.schemas import (
     Health,
     MetricsReport,
     OneTimeToken,
+    ProviderList,
     ProviderNames,
+    ProviderStatus,
     SessionStatus,
     State,
     Status,
@@ -52,6 +55,8 @@ class StatusProvider(Protocol):
         """Seconds since the start."""
 
     def workers(self) -> Sequence[WorkerStatus]: ...
+
+    def providers(self) -> Sequence[ProviderStatus]: ...
 
 
 class MetricsProvider(Protocol):
@@ -80,6 +85,7 @@ def install(app: FastAPI, behind: Behind) -> None:
     """Open the door in an application made by ``application``."""
     problems.install(app)
     app.include_router(_machine(behind))
+    app.include_router(_providers(behind.status))
     app.include_router(_tokens(behind.entrance))
     if behind.models is not None:
         app.include_router(models_router(behind.models))
@@ -88,7 +94,11 @@ def install(app: FastAPI, behind: Behind) -> None:
     app.include_router(_page(behind.page))
     if behind.options.allowed_origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=behind.options.allowed_origins, allow_methods=["*"], allow_headers=["*"]
+            CORSMiddleware,
+            allow_origins=behind.options.allowed_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["Location"],
         )
     app.add_middleware(EntranceMiddleware, entrance=behind.entrance)
     app.add_middleware(problems.GuardMiddleware, guard=Guard(behind.options))
@@ -144,6 +154,7 @@ def _machine(behind: Behind) -> APIRouter:
             sessions_max=sessions.options.max_sessions,
             sessions_opened=sessions.opened,
             workers=list(behind.status.workers()),
+            providers=list(behind.status.providers()),
         )
 
     @routes.get("/api/config", responses=_ERRORS)
@@ -159,14 +170,28 @@ def _machine(behind: Behind) -> APIRouter:
     return routes
 
 
+def _providers(status: StatusProvider) -> APIRouter:
+    routes = APIRouter(tags=["server"])
+
+    @routes.get("/api/providers", responses=_ERRORS)
+    async def providers() -> ProviderList:
+        """Engines and remote services: their places in the chains, breakers, last errors, times to the first output."""
+        return ProviderList(providers=list(status.providers()))
+
+    return routes
+
+
 def _tokens(entrance: Entrance) -> APIRouter:
     routes = APIRouter(tags=["server"])
 
     @routes.post("/api/token", responses={401: {"model": ErrorBody, "description": "No key, or a wrong one."}, **_ERRORS})
-    async def token(request: Request) -> OneTimeToken:
+    async def one_time_token(request: Request) -> OneTimeToken:
         """A token for one WebSocket connection within five minutes, given in its address as `?token=…`."""
         principal = await entrance.recognise(request.scope)
-        return OneTimeToken(token=await entrance.access.one_time_token(principal), expires_in=int(TOKEN_SECONDS))
+        if await entrance.access.bound_session(Credentials.of(request.scope).key) is not None:
+            raise NotAllowed("an ephemeral key makes no tokens, which would be bound to nothing", code="forbidden")
+        token = await entrance.access.one_time_token(principal)
+        return OneTimeToken(token=token, expires_in=int(TOKEN_SECONDS), scopes=sorted(principal.scopes))
 
     return routes
 

@@ -51,6 +51,31 @@ class WorkerStatus(BaseModel):
     memory_mb: float | None = None
 
 
+class ProviderStatus(BaseModel):
+    """One engine or remote service of one kind, as requests of this server find it."""
+
+    name: str
+    kind: Literal["stt", "llm", "tts"]
+    place: int | None = Field(description="Where it stands in the chain, from 0; null: only who chooses it asks it.")
+    found: bool = Field(description="Found on this machine, not configured.")
+    local: bool = Field(description="Nothing leaves this machine.")
+    state: Literal["closed", "open", "half_open"] = Field(
+        description="Of its breaker: `closed` is asked, `open` is left alone for a while, `half_open` is tried again."
+    )
+    answers: int = Field(0, description="Requests of the chain that it gave something for.")
+    failures: int = 0
+    last_error: str | None = Field(None, description="Code of the last failure.")
+    last_error_age: float | None = Field(None, description="Seconds since then.")
+    latency_p50: float | None = Field(None, description="Seconds to the first output, of the last 256 answers.")
+    latency_p95: float | None = None
+
+
+class ProviderList(BaseModel):
+    """Engines and remote services."""
+
+    providers: list[ProviderStatus]
+
+
 class SessionStatus(BaseModel):
     """One live session."""
 
@@ -70,6 +95,7 @@ class Status(BaseModel):
     sessions_max: int
     sessions_opened: int = Field(description="Since the start.")
     workers: list[WorkerStatus]
+    providers: list[ProviderStatus]
 
 
 class OneTimeToken(BaseModel):
@@ -77,6 +103,7 @@ class OneTimeToken(BaseModel):
 
     token: str
     expires_in: int = Field(description="Seconds.")
+    scopes: list[str] = Field(description="What it allows.")
 
 
 class Formats(BaseModel):

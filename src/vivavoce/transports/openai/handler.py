@@ -85,11 +85,13 @@ class OpenAIDoor:
     catalogue: Catalogue = field(init=False)
     off_loop: OffLoop = field(init=False)
     speech_sessions: SpeechSessions = field(init=False)
+    incremental: Incremental = field(init=False)
 
     def __post_init__(self) -> None:
         self.catalogue = Catalogue(self.sessions.ports)
         self.off_loop = OffLoop(self.options.threads, self.options.waiting)
         self.speech_sessions = SpeechSessions(self.options.sessions, self.clock)
+        self.incremental = Incremental(self.catalogue, self.speech_sessions, self.off_loop, self.language)
 
     @property
     def language(self) -> str:
@@ -121,7 +123,7 @@ def install(app: FastAPI, door: OpenAIDoor) -> None:
     app.include_router(_speech(door))
     app.include_router(_transcription(door))
     app.include_router(_chat(door))
-    app.include_router(routes_of(Incremental(door.catalogue, door.speech_sessions, door.off_loop, door.language)))
+    app.include_router(routes_of(door.incremental, door.spend))
     app.include_router(_catalogue(door.catalogue))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from vivavoce.audio.codecs.encoder import open_encoder
 from vivavoce.contracts.audio import AudioFormat
@@ -20,6 +20,9 @@ from vivavoce.transports.openai.streaming import Made, Streamed
 
 MAX_APPEND = 20_000
 
+Spend = Callable[[Request, str, int], Awaitable[None]]
+"""Takes from the budget of whoever asks. Raises LimitExceeded."""
+
 
 class SessionRequest(BaseModel):
     """How everything of a session is spoken."""
@@ -28,7 +31,7 @@ class SessionRequest(BaseModel):
 
     model: str = ""
     voice: str | VoiceReference = ""
-    response_format: Format = "mp3"
+    response_format: Format = Field("mp3", validation_alias=AliasChoices("response_format", "format"))
     speed: float = Field(1.0, ge=0.25, le=4.0)
     language: str = ""
 
@@ -94,13 +97,13 @@ class Incremental:
             media_type=encoder.media_type,
         )
 
-    def audio(self, id: str) -> Streamed:
+    def audio(self, id: str) -> Made:
         """The continuous stream; the session ends with it. Raises UnknownName, InvalidRequest for a second listener."""
         session = self._sessions.get(id)
         form = self._formats[id]
         encoder = open_encoder(form, AudioFormat(RATE))
         audio = encoded(self._until_over(session), encoder, None if form in CHEAP else self._off_loop)
-        return Streamed(Made(audio, encoder.media_type))
+        return Made(audio, encoder.media_type)
 
     async def _until_over(self, session: SpeechSession) -> AsyncIterator[SpokenAudio]:
         listening = session.listen()
@@ -110,13 +113,17 @@ class Incremental:
         finally:
             self._sessions.close(session)
 
+    def finish(self, session: SpeechSession) -> None:
+        """It is over, however it ended. Idempotent."""
+        self._sessions.close(session)
+
     def close(self, id: str) -> None:
         """Raises UnknownName."""
         self._sessions.close(self._sessions.get(id))
 
 
-def routes_of(incremental: Incremental) -> APIRouter:
-    """The five routes."""
+def routes_of(incremental: Incremental, spend: Spend) -> APIRouter:
+    """The routes."""
     routes = APIRouter(prefix="/v1/speech/sessions", tags=["speech sessions"], route_class=Route)
 
     @routes.post("", status_code=201)
@@ -130,16 +137,17 @@ def routes_of(incremental: Incremental) -> APIRouter:
         return incremental.body(incremental.get(id))
 
     @routes.post("/{id}/text", status_code=202)
-    async def append(id: str, body: TextRequest) -> SessionBody:
+    async def append(id: str, body: TextRequest, request: Request) -> SessionBody:
         """Append text. Waits while the voice is far behind; 429 when it stays behind."""
         session = incremental.get(id)
+        await spend(request, "characters", len(body.text))
         await session.append(body.text, flush=body.flush)
         return incremental.body(session)
 
     @routes.get("/{id}/audio", response_class=Response)
     async def audio(id: str) -> Response:
         """One continuous stream while text arrives, until the session is ended."""
-        return incremental.audio(id)
+        return Streamed(incremental.audio(id))
 
     @routes.post("/{id}/end", status_code=202)
     async def end(id: str) -> SessionBody:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import asdict, replace
 from typing import Protocol
 
 from vivavoce.contracts.audio import ReplyAudio
@@ -14,6 +15,7 @@ from vivavoce.transports.realtime.intake import Intake
 from vivavoce.transports.realtime.items import Items
 from vivavoce.transports.realtime.listening import Hearing
 from vivavoce.transports.realtime.replying import Response
+from vivavoce.transports.realtime.usage import Spent, asked_of
 from vivavoce.transports.realtime.wire import Json, Teller
 
 MAX_ASKED = 8
@@ -33,6 +35,9 @@ class Answered(Protocol):
     @property
     def conversation(self) -> Conversation:
         """The conversation behind it."""
+
+    def voice_named(self, name: str) -> str:
+        """The voice that speaks where a client names this one; empty for the default."""
 
 
 class Responses:
@@ -57,7 +62,15 @@ class Responses:
         session = self._session
         if session.session["type"] == "transcription":
             raise ProtocolViolation("a transcription session gives no responses; open one of type realtime")
-        wanted = asked(event.get("response"), session.session, session.items)
+        self._begin(asked(event.get("response"), session.session, session.items))
+
+    def remark(self, text: str) -> None:
+        """Begin one that answers ``text`` where there are no words of the user; nothing while another is under way."""
+        if self._present is None and not self._waiting:
+            wanted = asked(None, self._session.session, self._session.items)
+            self._begin(replace(wanted, request=replace(wanted.request, remark=text)))
+
+    def _begin(self, wanted: Asked) -> None:
         if self._present is None and not self._waiting:
             self._ask(wanted)
         elif wanted.wish.conversation:
@@ -85,7 +98,10 @@ class Responses:
 
     def _ask(self, wanted: Asked) -> None:
         self._expected = wanted
-        self._session.conversation.direct.respond(wanted.request)
+        request = wanted.request
+        if request.voice is not None:  # a name nobody here knows means the voice of the session
+            request = replace(request, voice=self._session.voice_named(request.voice) or None)
+        self._session.conversation.direct.respond(request)
 
     # --- the session --------------------------------------------------------------------------------------------------
 
@@ -96,7 +112,19 @@ class Responses:
             return
         session = self._session
         wanted, self._expected = self._expected or asked(None, session.session, session.items), None
+        wanted.wish.asked = self._asked_of(wanted)
         self._present = Response(session.teller, session.items, wanted.wish, self._conversation, event.stamp)
+
+    def _asked_of(self, wanted: Asked) -> Spent:
+        """What goes into it, as far as it is known here: a session without instructions has the server's."""
+        session, request = self._session, wanted.request
+        instructions = session.session["instructions"] if request.instructions is None else request.instructions
+        tools = session.session["tools"] if request.tools is None else [asdict(tool) for tool in request.tools]
+        if request.messages is None:
+            seconds = session.hearing.take_seconds() if request.recorded else 0.0
+            return asked_of(instructions + request.remark, tools, (item.wire for item in session.items), seconds)
+        texts = ({"content": [{"text": message.text}]} for message in request.messages)
+        return asked_of(instructions, tools, texts, 0.0)
 
     def wrote(self, event: ReplyText) -> None:
         """Its text."""

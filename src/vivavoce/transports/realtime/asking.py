@@ -56,6 +56,7 @@ def asked(given: Any, session: Json, items: Items) -> Asked:
         spoken=modalities == ["audio"],
         max_tokens=limit if isinstance(limit, int) else None,
         recorded=inside,
+        voice=voice_of(output.get("voice")) or None,
     )
     return Asked(wish, request)
 

@@ -41,6 +41,7 @@ FRAME = 0.1
 MAX_INSTRUCTIONS = 100_000
 MAX_TOOLS = 128
 MAX_SILENCE, MAX_PREFIX = 10_000, 5_000
+MIN_IDLE, MAX_IDLE = 5_000, 30_000
 MIN_SPEED, MAX_SPEED = 0.25, 1.5
 MAX_TOKENS = 4_096
 
@@ -181,6 +182,9 @@ def _detection(wish: Any, held: Json | None) -> Json | None:
     result["prefix_padding_ms"] = round(_number(wish.get("prefix_padding_ms"), result["prefix_padding_ms"], 0, MAX_PREFIX))
     silence = _number(wish.get("silence_duration_ms"), result["silence_duration_ms"], 0, MAX_SILENCE)
     result["silence_duration_ms"] = round(silence)
+    if "idle_timeout_ms" in wish:
+        idle = _number(wish["idle_timeout_ms"], None, MIN_IDLE, MAX_IDLE)
+        result["idle_timeout_ms"] = None if idle is None else round(idle)
     return result
 
 
@@ -261,6 +265,7 @@ def options_of(session: Json, defaults: ConversationOptions) -> ConversationOpti
         barge_in=_barge_in(detection, defaults.barge_in),
         reply=replace(defaults.reply, frame=FRAME),
         # A reply that fails is told as failed: the client has its own words for that, and asks idle users itself.
+        wake_words=(),  # this protocol has no word for sleeping
         watchdogs=replace(defaults.watchdogs, fallback="", idle=None),
     )
 

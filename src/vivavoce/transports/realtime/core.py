@@ -30,10 +30,11 @@ from vivavoce.sessions.ports import SessionPorts
 from vivavoce.transports.realtime import editing
 from vivavoce.transports.realtime.answering import Responses
 from vivavoce.transports.realtime.configuration import merged, options_of, shown
+from vivavoce.transports.realtime.idling import SILENT, Idling
 from vivavoce.transports.realtime.intake import Intake
 from vivavoce.transports.realtime.items import Items
 from vivavoce.transports.realtime.listening import Hearing
-from vivavoce.transports.realtime.settling import settle
+from vivavoce.transports.realtime.settling import settle, voice_in
 from vivavoce.transports.realtime.sound import Microphone
 from vivavoce.transports.realtime.wire import Json, Names, Outlet, Teller
 
@@ -63,6 +64,7 @@ class Core:
         self.intake.stalled = lambda: self.hearing.awaited
         self.responses = Responses(self, names("conv"))
         self.intake.first = self.responses.ask_next
+        self._idling = Idling(clock, self._silent)
         self._ports = ports
         self._defaults = defaults
         self._microphone = Microphone(session["audio"]["input"]["format"]["type"])
@@ -70,14 +72,14 @@ class Core:
         self._uncommitted = 0
         self._heard = 0
         self._told: dict[type, Callable[[Any], None]] = {
-            SpeechStarted: lambda e: self.hearing.started(e, held=self.busy and self._interrupts),
+            SpeechStarted: self._started,
             SpeechStopped: self.hearing.stopped,
             TurnDiscarded: self._discarded,
             TranscriptUpdated: self._read,
-            ReplyStarted: self.responses.started,
+            ReplyStarted: self._answering,
             ReplyText: self.responses.wrote,
             ReplyInterrupted: self.responses.interrupted,
-            ResponseCompleted: self.responses.completed,
+            ResponseCompleted: self._completed,
             SessionFailed: self._failed,
         }
         self._orders: dict[str, Callable[[Json], None]] = {
@@ -124,6 +126,7 @@ class Core:
     def close(self) -> None:
         """No timer is left. Idempotent."""
         self.intake.close()
+        self._idling.stop()
 
     # --- the client ---------------------------------------------------------------------------------------------------
 
@@ -166,12 +169,20 @@ class Core:
         listening = self.session["audio"]["input"]
         self.hearing.silent = listening["turn_detection"] is None
         self.hearing.transcribes = listening["transcription"] is not None or self.session["type"] == "transcription"
+        self.hearing.model = (listening["transcription"] or {}).get("model", "")
+        self._idling.settle((listening["turn_detection"] or {}).get("idle_timeout_ms"), self._heard)
 
     def _append(self, event: Json) -> None:
         self.intake.put_audio(self._microphone.decode(event.get("audio")), self._microphone.rate)
 
+    def heard(self, pcm: bytes) -> None:
+        """Audio of a call (HEARING), which comes beside the events. It is live: it is heard at once."""
+        self._take_in(pcm)
+
     def _hear(self, pcm: bytes) -> None:
-        pcm = self._microphone.hearing(pcm)
+        self._take_in(self._microphone.hearing(pcm))
+
+    def _take_in(self, pcm: bytes) -> None:
         self._uncommitted += len(pcm)
         self._heard += len(pcm) // SAMPLE_WIDTH
         if pcm:
@@ -183,8 +194,9 @@ class Core:
                 "Error committing input audio buffer: buffer too small, it holds less than 100 ms of audio",
                 code="input_audio_buffer_commit_empty",
             )
-        self._uncommitted = 0
-        self.hearing.commit(self._heard)
+        since, self._uncommitted = self._heard - self._uncommitted // SAMPLE_WIDTH, 0
+        self._idling.stop()
+        self.hearing.commit(self._heard, since)
         self.conversation.commit()
 
     def _clear(self, event: Json) -> None:
@@ -211,9 +223,34 @@ class Core:
         """Audio of the response."""
         self.responses.sounded(audio)
 
+    def voice_named(self, name: str) -> str:
+        """See Answered."""
+        return voice_in(self.session, self._ports, name)
+
+    def _started(self, event: SpeechStarted) -> None:
+        self._idling.hold()
+        self.hearing.started(event, held=self.busy and self._interrupts)
+
+    def _answering(self, event: ReplyStarted) -> None:
+        self._idling.stop()
+        self.responses.started(event)
+
+    def _completed(self, event: ResponseCompleted) -> None:
+        self.responses.completed(event)
+        if not event.interrupted and not self.busy and self.hearing.quiet:
+            self._idling.begin(self._heard)
+
+    def _silent(self, since: int) -> None:
+        if self.busy or not self.hearing.quiet or self.session["type"] == "transcription":
+            return
+        self.hearing.timed_out(since, self._heard)
+        self.responses.remark(SILENT.format(seconds=self._idling.seconds))
+
     def _read(self, event: TranscriptUpdated) -> None:
         if not event.final:
+            self.hearing.partial(event.stamp.turn, event.text[: event.stable])
             return
+        self._idling.stop()
         if self._too_long:
             self.conversation.direct.keep_listening()
         else:
@@ -224,6 +261,7 @@ class Core:
         if event.reason == "empty" and self._too_long:
             self.conversation.direct.keep_listening()
         self.hearing.discarded(self._heard)
+        self._idling.go_on(self._heard)
 
     @property
     def _too_long(self) -> bool:

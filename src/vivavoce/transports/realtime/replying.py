@@ -9,17 +9,9 @@ from typing import Any
 from vivavoce.contracts.audio import SAMPLE_WIDTH, ReplyAudio, Stamp
 from vivavoce.contracts.speech import ToolCall
 from vivavoce.transports.realtime.items import Item, Items, assistant_message, function_call
-from vivavoce.transports.realtime.sound import Loudspeaker
+from vivavoce.transports.realtime.sound import RATE, Loudspeaker
+from vivavoce.transports.realtime.usage import NOTHING, REPLY_AUDIO, Spent, audio_tokens, of_response, text_tokens, written
 from vivavoce.transports.realtime.wire import Json, Teller
-
-NOT_COUNTED: Json = {
-    "total_tokens": 0,
-    "input_tokens": 0,
-    "output_tokens": 0,
-    "input_token_details": {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0, "cached_tokens": 0},
-    "output_token_details": {"text_tokens": 0, "audio_tokens": 0},
-}
-"""Local engines count no tokens; some clients insist on the numbers."""
 
 
 @dataclass(slots=True)
@@ -33,6 +25,8 @@ class Wish:
     metadata: Any = None
     conversation: bool = True
     """Whether it belongs to the conversation."""
+    asked: Spent = NOTHING
+    """What it is made from."""
 
 
 @dataclass(slots=True)
@@ -59,6 +53,8 @@ class Response:
         self._spoken = wish.modalities == ["audio"]
         self._loudspeaker = Loudspeaker(wish.format["type"])
         self._output: list[Json] = []
+        self._samples = 0
+        self._characters = 0
         self._saying: Saying | None = None
         teller.tell("response.created", response=self._shown("in_progress"))
 
@@ -73,12 +69,14 @@ class Response:
         """A piece of its text."""
         saying = self._saying or self._open()
         saying.text.append(text)
+        self._characters += len(text)
         kind = "response.output_audio_transcript.delta" if self._spoken else "response.output_text.delta"
         self._teller.tell(kind, **self._place(saying), delta=text)
 
     def sounded(self, audio: ReplyAudio) -> None:
         """A piece of its audio."""
         saying = self._saying or self._open()
+        self._samples += len(audio.chunk.pcm) // SAMPLE_WIDTH
         saying.item.samples = max(saying.item.samples, audio.chunk.offset + len(audio.chunk.pcm) // SAMPLE_WIDTH)
         self._play(saying, self._loudspeaker.encode(audio.chunk.pcm))
 
@@ -159,6 +157,11 @@ class Response:
     def _place(self, saying: Saying) -> Json:
         return {"response_id": self.id, "item_id": saying.item.id, "output_index": saying.index, "content_index": 0}
 
+    def _said(self) -> Spent:
+        """What was sent of it, heard or not."""
+        characters = self._characters + sum(written(wire) for wire in self._output if wire["type"] == "function_call")
+        return Spent(text_tokens(characters), audio_tokens(self._samples / RATE, REPLY_AUDIO))
+
     def _shown(self, status: str, details: Json | None = None) -> Json:
         wish = self.wish
         return {
@@ -172,5 +175,5 @@ class Response:
             "max_output_tokens": wish.max_tokens,
             "audio": {"output": {"format": wish.format, "voice": wish.voice}},
             "metadata": wish.metadata,
-            "usage": None if status == "in_progress" else NOT_COUNTED,
+            "usage": None if status == "in_progress" else of_response(wish.asked, self._said()),
         }

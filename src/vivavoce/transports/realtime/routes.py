@@ -1,4 +1,4 @@
-"""The HTTP side of the protocol: ephemeral keys. Calls (WebRTC, SIP) are answered with what they are not."""
+"""The HTTP side of the protocol: ephemeral keys. Calls have a door of their own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from vivavoce.contracts.errors import InvalidRequest, NotAllowed, Unavailable, VivavoceError
+from vivavoce.contracts.errors import InvalidRequest, NotAllowed, VivavoceError
 from vivavoce.contracts.ports import Clock
 from vivavoce.transports.access import Credentials
 from vivavoce.transports.entrance import Entrance
@@ -42,13 +42,6 @@ def routes_of(entrance: Entrance, clock: Clock, new_session: Callable[[Json], Js
         except VivavoceError as error:
             return answer(error)
         return JSONResponse({"value": key, "expires_at": int(clock.wall()) + seconds, "session": shown(new_session(wishes))})
-
-    @routes.api_route("/v1/realtime/calls", methods=["POST"])
-    @routes.api_route("/v1/realtime/calls/{rest:path}", methods=["POST"])
-    async def calls(rest: str = "") -> Response:
-        """Not offered: speak over the WebSocket."""
-        error = Unavailable("calls over WebRTC or SIP are not offered here; use WS /v1/realtime", code="not_implemented")
-        return answer(error, 501, {"x-should-retry": "false"})
 
     return routes
 

@@ -24,11 +24,19 @@ def settle(conversation: Conversation, ports: SessionPorts, session: Json) -> No
         conversation.set_language(language)
     _attempt(lambda name: conversation.set_provider("llm", name), session["model"])
     _attempt(lambda name: conversation.set_provider("stt", name), transcription.get("model"))
-    voices = voices_for(offer, ports.tts.default, language or ports.languages[0])
-    _attempt(conversation.set_voice, voice_for(session["audio"]["output"]["voice"], voices))
+    _attempt(conversation.set_voice, voice_in(session, ports, session["audio"]["output"]["voice"]))
     limit = session["max_output_tokens"]
     conversation.direct.limit(limit if isinstance(limit, int) else None)
     conversation.direct.offer(tools_of(session["tools"], session["tool_choice"]))
+
+
+def voice_in(session: Json, ports: SessionPorts, wanted: str) -> str:
+    """What ``wanted`` means in the language of the session; empty: the default."""
+    offer = offer_of(ports)
+    if any(voice.id == wanted for voice in offer.voices.get(ports.tts.default, ())):
+        return wanted
+    language = _language(offer, (session["audio"]["input"]["transcription"] or {}).get("language", ""))
+    return voice_for(wanted, voices_for(offer, ports.tts.default, language or ports.languages[0]))
 
 
 def voice_for(wanted: str, voices: Sequence[Voice]) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from vivavoce.transports.options import PROTOCOL_VERSION, WEBSOCKET_PATH, SocketLimits
+from vivavoce.transports.options import PROTOCOL_VERSION, WEBSOCKET_PATH, ResumeOptions, SocketLimits
 from vivavoce.transports.ws import events, messages
 from vivavoce.transports.ws.protocol import HEADER
 
@@ -89,6 +89,25 @@ A binary message is a header of {header} bytes, little-endian, then mono PCM s16
 - `turn_continued` behind an `interrupted`: that reply answered too soon, its turn goes on. Take the earlier turn off the
   screen; its words come again with the next `transcription`.
 
+## When the connection is lost
+
+A session outlives its connection. Lost without `goodbye` (any close code but 1000), it waits {resume:g} s for its client:
+the reply stands still, nothing is spoken to nobody, and time stands still, so that a word cut off in the middle goes on
+where it was cut. See [session resumption](../concepts/resumption.md).
+
+1. Every JSON message has a `seq`: 1, 2, 3 and so on in its session. Remember the last one, and how many samples of the
+   newest reply came without a gap from its start (what was played is part of them).
+2. Connect again, and send `resume` as the first message, in place of `hello`, with the `token` of `ready` (or of the last
+   `session_resumed`: a token is good for once).
+3. `session_resumed` is the answer; its `seq` repeats yours. Behind it come the `replayed` messages you missed, with the
+   `seq` they had, then the audio you missed, then what is new.
+4. Send the microphone's samples from `input_samples` on, as many as you kept; {burst:g} s are taken at once. What is older
+   is lost. Send `played`, too: the last one may not have arrived.
+5. `error` with `session_not_found`: its time was up, there never was one, the token is not its last one, or it belongs to
+   somebody else. `resume_gap`: what you missed is not kept any more. Then send `hello`, on the same connection if you like.
+
+A connection that resumes a session takes it over from one that seems to live still; that one is closed with code 4001.
+
 ## Limits
 
 Control messages: {control} a minute, `played` apart ({played} a second); {bad} bad messages in {window:g} s. Beyond that one
@@ -103,6 +122,7 @@ tells what is in force. WebSocket pings go out every 30 s; a client that leaves 
 | 1008 | no message came within {first:g} s |
 | 1011 | the server failed; its log says why |
 | 1013 | full, or the client does not read: the `error` before it says which and when to come back |
+| 4001 | the session goes on over another connection, which resumed it |
 
 """
 
@@ -122,11 +142,12 @@ def markdown() -> str:
         speed=limits.audio_speed,
         burst=limits.audio_burst,
         first=limits.first_message,
+        resume=ResumeOptions().resume_window,
     )
     definitions = schema()["$defs"]
     parts = [text, "## Messages from the client\n\n"]
     parts += [_section(kind, definitions) for kind in messages.ClientMessage.__args__]
-    parts.append("## Messages from the server\n\nEvents carry `turn`, `revision` and `generation`.\n\n")
+    parts.append("## Messages from the server\n\nAll carry `seq`, events `turn`, `revision` and `generation` too.\n\n")
     parts += [_section(kind, definitions) for kind in events.ServerMessage.__args__]
     return "".join(parts).rstrip() + "\n"
 
@@ -143,21 +164,24 @@ def _rows(definition: dict[str, Any], definitions: dict[str, Any], prefix: str) 
     rows = []
     required = definition.get("required", [])
     for name, field in definition["properties"].items():
-        if name == "type" or (not prefix and name in STAMP and _stamped(definition)):
+        if name == "type" or (not prefix and _everywhere(name, definition)):
             continue
         note = " ".join(field.get("description", "").split())
         if name not in required and "default" in field and field["default"] is not None and "$ref" not in field:
             note = f"{note} Default: `{json.dumps(field['default'])}`.".strip()
         optional = "" if name in required else ", optional"
         rows.append(f"| `{prefix}{name}` | {_kind(field)}{optional} | {note} |\n")
+        field = next((choice for choice in field.get("anyOf", ()) if "$ref" in choice), field)
         if "$ref" in field:
             nested = definitions[field["$ref"].rpartition("/")[2]]
             rows += _rows(nested, definitions, f"{prefix}{name}.")
     return rows
 
 
-def _stamped(definition: dict[str, Any]) -> bool:
-    return set(definition["properties"]) >= STAMP
+def _everywhere(name: str, definition: dict[str, Any]) -> bool:
+    """What many messages have is told once, ahead of them. A client's `seq` is another thing."""
+    fields = set(definition["properties"])
+    return (name == "seq" and "token" not in fields) or (name in STAMP and fields >= STAMP)
 
 
 def _kind(field: dict[str, Any]) -> str:

@@ -14,6 +14,24 @@ _SERVER = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
+class Numbered:
+    """Every message has a number."""
+
+    seq: int = 0
+    """Of this message in its session: 1, 2, 3 and so on, across connections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
+class Resumption:
+    """How to go on after the connection was lost."""
+
+    token: str
+    """For `resume`, once."""
+    window_s: float
+    """Seconds the session waits for its client."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
 class InputFormat:
     """What the client sends."""
 
@@ -80,10 +98,14 @@ class Settings:
     tts: str
     speculation: Speculation
     acknowledge: bool
+    wake_words: tuple[str, ...]
+    """Words that wake the session, which begins asleep; none: it always listens."""
+    wake_timeout: float
+    """Seconds of quiet after which it falls asleep again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
-class Ready:
+class Ready(Numbered):
     """The session is open. The answer to `hello`, or to the first other message."""
 
     type: Literal["ready"] = "ready"
@@ -105,10 +127,28 @@ class Ready:
     """Modes that can be chosen."""
     limits: Limits
     """Limits of the connection."""
+    resume: Resumption | None
+    """How to go on after the connection was lost; null where the server has that switched off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
-class Stamped:
+class SessionResumed(Numbered):
+    """The session goes on: the answer to `resume`. Its `seq` is the client's own; the messages it missed follow, then the
+    audio it missed, then what is new."""
+
+    type: Literal["session_resumed"] = "session_resumed"
+    session: str
+    """Identifier of the session."""
+    input_samples: int
+    """Microphone samples the server has received in this session, at `audio.input.rate`: go on sending from there."""
+    replayed: int
+    """Messages that follow with the `seq` they had."""
+    resume: Resumption
+    """For the next time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
+class Stamped(Numbered):
     """Every event says which turn, revision and generation it belongs to."""
 
     type: str
@@ -282,6 +322,25 @@ class SettingChanged(Stamped):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
+class Woke(Stamped):
+    """A wake word was recognised: what is said behind it is listened to."""
+
+    type: Literal["woke"] = "woke"
+    word: str
+    at: int
+    """Where it ended: samples at 16 kHz since the session began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
+class Slept(Stamped):
+    """It was quiet for `wake_timeout` seconds: nothing is listened to but the wake words."""
+
+    type: Literal["slept"] = "slept"
+    at: int
+    """From where on: samples at 16 kHz since the session began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
 class Error(Stamped):
     """Something went wrong. The session lives on unless the connection is closed behind it."""
 
@@ -297,7 +356,7 @@ class Error(Stamped):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
-class Pong:
+class Pong(Numbered):
     """The answer to `ping`."""
 
     type: Literal["pong"] = "pong"
@@ -306,7 +365,7 @@ class Pong:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_SERVER)
-class Farewell:
+class Farewell(Numbered):
     """The last message: the server closes the connection."""
 
     type: Literal["goodbye"] = "goodbye"
@@ -315,6 +374,7 @@ class Farewell:
 
 ServerMessage = (
     Ready
+    | SessionResumed
     | SpeechStarted
     | SpeechStopped
     | TurnDiscarded
@@ -328,6 +388,8 @@ ServerMessage = (
     | ResponseComplete
     | ToolUsed
     | SettingChanged
+    | Woke
+    | Slept
     | Error
     | Pong
     | Farewell

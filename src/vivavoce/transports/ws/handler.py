@@ -16,8 +16,9 @@ from vivavoce.transports.direct import direct_way
 from vivavoce.transports.entrance import Entrance
 from vivavoce.transports.errors import refuse
 from vivavoce.transports.guard import Guard
-from vivavoce.transports.options import WEBSOCKET_PATH, ServerOptions
-from vivavoce.transports.ws.connection import Connection, Receive, Send, Surroundings
+from vivavoce.transports.options import WEBSOCKET_PATH, ResumeOptions, ServerOptions
+from vivavoce.transports.ws.connection import Connection, Receive, Send
+from vivavoce.transports.ws.link import Link, Links, Surroundings
 
 STOPPING = "server is stopping"
 
@@ -35,13 +36,18 @@ class WebSocketDoor:
         clock: Clock,
         entrance: Entrance,
         observer: EventListener | None = None,
+        resume: ResumeOptions | None = None,
     ) -> None:
         self._sessions = sessions
         self._limits = options.sockets
         self._guard = Guard(options)
         self._entrance = entrance
-        self._around = Surroundings(sessions, options.sockets, clock, observer)
+        self._links = Links()
+        self._around = Surroundings(
+            sessions, options.sockets, clock, observer, ResumeOptions() if resume is None else resume, self._links
+        )
         self._open: set[Connection] = set()
+        self._waiting: set[tuple[Link, int]] = set()
         self._left = Signal()
         self._past = dict.fromkeys(
             ("accepted", "rejected", "slow_clients", "bad_messages", "refused_messages", "audio_dropped_bytes"), 0
@@ -58,25 +64,47 @@ class WebSocketDoor:
         try:
             self._guard.check(scope["headers"])
             self._check_room()
-            await self._entrance.admit(scope, "converse")
+            principal = await self._entrance.admit(scope, "converse")
         except VivavoceError as error:
             self._past["rejected"] += 1
             await refuse(scope, send, error)
             return
         await send({"type": "websocket.accept"})
         self._past["accepted"] += 1
-        connection = Connection(self._around, receive, send, direct_way(scope))
+        connection = Connection(self._around, receive, send, principal.id if principal else "", direct_way(scope))
         self._open.add(connection)
+        link: Link | None = None
         try:
-            await connection.run()
+            link = await connection.run()
         finally:
             self._open.discard(connection)
             self._remember(connection)
+            self._left.notify()
+        if link is not None:
+            await self._wait_for(link)
+
+    async def _wait_for(self, link: Link) -> None:
+        """Keep a session whose connection was lost for its client; close it if the client does not come back."""
+        around, losses, back = self._around, link.losses, False
+        self._waiting.add((link, losses))
+        stop = around.clock.call_later(around.resume.resume_window, lambda: link.expire(losses))
+        try:
+            around.sessions.detach(link.conversation, lambda: link.give_up("displaced"), around.resume.resume_sessions)
+            back = await link.settled(losses)
+        finally:
+            stop()
+            if not back:
+                self._links.remove(link)
+                if link.end in ("expired", "displaced"):
+                    self._links.counts[f"resume_{link.end}"] += 1
+                await around.sessions.close(link.conversation)
+            self._waiting.discard((link, losses))
             self._left.notify()
 
     async def drain(self, seconds: float) -> None:
         """Admit nobody, let replies in progress end for at most ``seconds``, say goodbye and wait until all are gone."""
         self._sessions.stop_admitting()
+        self._links.give_up_all()
         for connection in list(self._open):
             connection.leave(STOPPING, now=False)
         if not await first_within(self._all_gone(), seconds):
@@ -89,9 +117,11 @@ class WebSocketDoor:
         now = dict(self._past)
         for connection in self._open:
             _add(now, connection)
+        now |= self._links.counts
+        now["detached"] = len(self._waiting)
         now["connections"] = len(self._open)
-        now["outbox_messages_max"] = max((len(connection.outbox) for connection in self._open), default=0)
-        now["outbox_bytes_max"] = max((connection.outbox.size for connection in self._open), default=0)
+        now["outbox_messages_max"] = max((len(connection.post.outbox) for connection in self._open), default=0)
+        now["outbox_bytes_max"] = max((connection.post.outbox.size for connection in self._open), default=0)
         return now
 
     def _check_room(self) -> None:
@@ -99,7 +129,7 @@ class WebSocketDoor:
             raise Overloaded(f"all {self._limits.max_connections} connections are taken; try again later", retry_after=10)
 
     async def _all_gone(self) -> None:
-        while self._open:
+        while self._open or self._waiting:
             await self._left.wait()
 
     def _remember(self, connection: Connection) -> None:
@@ -107,7 +137,7 @@ class WebSocketDoor:
 
 
 def _add(counts: dict[str, int], connection: Connection) -> None:
-    counts["slow_clients"] += connection.stuck
+    counts["slow_clients"] += connection.post.stuck
     counts["bad_messages"] += connection.bad_messages
     counts["refused_messages"] += connection.budgets.refused
     counts["audio_dropped_bytes"] += connection.budgets.audio_dropped

@@ -13,6 +13,7 @@ from vivavoce.transports.options import MAX_TEXT, PROTOCOL_VERSION
 
 MIN_RATE, MAX_RATE = 8_000, 48_000
 MAX_INSTRUCTIONS = 8_000
+MAX_WAKE_WORDS = 8
 
 _CLIENT = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
@@ -74,8 +75,29 @@ class Hello:
     """0 waits patiently for the end of a turn, 1 answers eagerly."""
     silence_ms: Annotated[int, Field(ge=100, le=10_000)] | None = None
     """A fixed silence that ends a turn, in place of the graded wait."""
+    wake_words: Annotated[tuple[Name, ...], Field(max_length=MAX_WAKE_WORDS)] | None = None
+    """Hear nothing until one of these is said, and again after a silence; an empty list listens always."""
+    wake_timeout: Annotated[float, Field(ge=0.5, le=3600)] | None = None
+    """Seconds of quiet behind the last turn after which a wake word is needed again."""
     acknowledge: bool = False
     """The client will send `played`. Otherwise the server assumes that audio plays in real time as it is sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_CLIENT)
+class Resume:
+    """Goes on with a session whose connection was lost. Only as the first message, in place of `hello`."""
+
+    type: Literal["resume"] = "resume"
+    session: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    """From `ready`."""
+    token: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    """From `ready`, or from the last `session_resumed`."""
+    seq: Count
+    """`seq` of the last message that was received."""
+    generation: Count | None = None
+    """The newest reply any audio of which was received; null where there was none."""
+    samples: Count = 0
+    """Samples of that reply received without a gap from its start, those that were played included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_CLIENT)
@@ -187,5 +209,17 @@ class Goodbye:
 
 
 ClientMessage = (
-    Hello | Commit | Interrupt | TypedText | Played | SetLanguage | SetProvider | SetVoice | SetMode | Reset | Ping | Goodbye
+    Hello
+    | Resume
+    | Commit
+    | Interrupt
+    | TypedText
+    | Played
+    | SetLanguage
+    | SetProvider
+    | SetVoice
+    | SetMode
+    | Reset
+    | Ping
+    | Goodbye
 )

@@ -16,6 +16,7 @@ from vivavoce.transports.ws.events import (
     OutputFormat,
     Providers,
     Ready,
+    Resumption,
     Settings,
 )
 from vivavoce.transports.ws.messages import Hello
@@ -86,13 +87,15 @@ def _options(hello: Hello, defaults: ConversationOptions, offer: Offer) -> Conve
         hint=hello.hint or defaults.hint,
         instructions=defaults.instructions if hello.instructions is None else hello.instructions,
         voice=hello.voice or defaults.voice,
+        wake_words=defaults.wake_words if hello.wake_words is None else tuple(dict.fromkeys(hello.wake_words)),
+        wake_timeout=defaults.wake_timeout if hello.wake_timeout is None else hello.wake_timeout,
         acknowledged=hello.acknowledge,
         endpointing=endpointing,
         reply=reply,
     )
 
 
-def ready(session: str, agreement: Agreement, limits: SocketLimits) -> Ready:
+def ready(session: str, agreement: Agreement, limits: SocketLimits, resume: Resumption | None) -> Ready:
     """The answer to a client."""
     options, offer, providers = agreement.options, agreement.offer, agreement.providers
     return Ready(
@@ -113,12 +116,15 @@ def ready(session: str, agreement: Agreement, limits: SocketLimits) -> Ready:
             tts=providers["tts"],
             speculation=options.reply.speculation,
             acknowledge=agreement.acknowledge,
+            wake_words=options.wake_words,
+            wake_timeout=options.wake_timeout,
         ),
         languages=offer.languages,
         providers=Providers(stt=offer.stt, llm=offer.llm, tts=offer.tts),
         voices=voices_for(offer, providers["tts"], options.language),
         modes=offer.modes,
         limits=limits_of(limits),
+        resume=resume,
     )
 
 

@@ -30,6 +30,7 @@ are zero and to be ignored. PCM s16le follows.
 """
 
 FRAME_VERSION = 1
+_UNNUMBERED = '{"seq":0'
 NOWHERE = Stamp(0, 0, 0)
 """The stamp before anything happened."""
 
@@ -99,6 +100,11 @@ def encode(message: wire.ServerMessage) -> str:
     return _encoders[type(message)].dump_json(message).decode()
 
 
+def numbered(text: str, seq: int) -> str:
+    """An encoded message with its number."""
+    return f'{{"seq":{seq}{text[len(_UNNUMBERED) :]}'
+
+
 def encode_event(event: SessionEvent, last: Stamp = NOWHERE) -> str:
     """What happened, as JSON. ``last`` is the stamp told for events without one of their own."""
     translate, stamp = _translations[type(event)], _stamp(getattr(event, "stamp", last))
@@ -128,6 +134,13 @@ def encode_audio(audio: ReplyAudio) -> bytes:
         FRAME_VERSION, 0, stamp.revision & 0xFFFF, stamp.turn, stamp.generation, audio.chunk.offset & 0xFFFFFFFF
     )
     return header + audio.chunk.pcm
+
+
+def without_start(frame: bytes, samples: int) -> bytes:
+    """An encoded piece of a reply without its first ``samples`` samples."""
+    version, flags, revision, turn, generation, offset = HEADER.unpack_from(frame)
+    header = HEADER.pack(version, flags, revision, turn, generation, (offset + samples) & 0xFFFFFFFF)
+    return header + frame[HEADER.size + 2 * samples :]
 
 
 def decode_audio(frame: bytes, rate: int) -> ReplyAudio:
@@ -192,5 +205,7 @@ _translations: dict[type, Callable[[Any, dict[str, Any]], wire.ServerMessage]] =
     ),
     told.ToolUsed: lambda e, s: wire.ToolUsed(name=e.name, arguments=e.arguments, result=e.result, **s),
     told.SessionFailed: lambda e, s: wire.Error(code=e.code, message=e.message, retryable=e.retryable, **s),
+    told.Woke: lambda e, s: wire.Woke(word=e.word, at=e.at, **s),
+    told.Slept: lambda e, s: wire.Slept(at=e.at, **s),
     told.SettingsChanged: lambda e, s: wire.SettingChanged(name=e.name, value=e.value, **s),
 }
