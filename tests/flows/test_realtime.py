@@ -456,6 +456,21 @@ async def test_items_come_and_go() -> None:
         assert (error["code"], error["event_id"]) == ("item_retrieve_invalid_item_id", "rci_gone")
 
 
+async def test_an_item_behind_a_reply_nobody_heard_keeps_its_place() -> None:
+    async with long_winded() as stage:
+        stage.say("conversation.item.create", item={**user("first"), "id": "one"})
+        stage.say("response.create")
+        reply = (await stage.until("response.output_item.added"))["item"]["id"]
+        await stage.settle(1.0)
+        stage.say("response.cancel")
+        stage.say("conversation.item.truncate", item_id=reply, content_index=0, audio_end_ms=0)
+        stage.say("conversation.item.create", item={**user("second"), "id": "two"}, previous_item_id=reply)
+        stage.say("response.create")
+        await stage.until("response.created", 2)
+        assert [text for _, text in messages(stage.llm.requests[-1])][1:] == ["first", "second"]
+        assert not stage.of("error")
+
+
 async def test_a_deleted_spoken_turn_is_forgotten() -> None:
     async with RealtimeStage() as stage:
         await stage.speak(1.2, -1.5)

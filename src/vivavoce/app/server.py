@@ -134,6 +134,7 @@ class Application:
             self.metrics.gauge(f"socket.{name}", functools.partial(self._socket_count, name))
         self.metrics.gauge("webrtc.calls", lambda: len(self.webrtc))
         self.metrics.gauge("audio_age_max", self._audio_age)
+        self.metrics.gauge("tasks", lambda: len(asyncio.all_tasks()))
         self.metrics.gauge("workers.jobs", lambda: sum(worker.jobs for worker in self.parts.workers()))
         self.metrics.gauge("workers.waiting", self._waiting)
         self.asgi = self._doors()

@@ -63,8 +63,8 @@ class Directing:
         self._driver.replies.played(generation, samples)
         return self._driver.replies.truncate(generation, samples)
 
-    def insert(self, message: Message, behind: int | None = None) -> int:
-        """Put a message into history: at the end, or behind the entry ``behind`` (0: at the front). Return its key."""
+    def insert(self, message: Message, behind: Sequence[int] | None = None) -> int:
+        """Put a message into history: at the end, or behind the first entry of ``behind`` there is. Return its key."""
         self._keys -= 1
         self._driver.history.insert(self._keys, message, behind)
         return self._keys

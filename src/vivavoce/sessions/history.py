@@ -28,16 +28,18 @@ class History:
         kept = [(number, entry) for number, entry in self._entries if number != earlier]
         self._entries = deque([*kept, (turn, message)], maxlen=self._entries.maxlen)
 
-    def insert(self, key: int, message: Message, behind: int | None = None) -> None:
+    def insert(self, key: int, message: Message, behind: Sequence[int] | None = None) -> None:
         """A message of no turn, under a (negative) key of its own.
 
-        It goes to the end, or behind the last entry of ``behind`` (0: to the front).
+        It goes to the end, or behind the last entry of the first of ``behind`` that has one: a reply nobody heard has none.
+        Where none of them has, it goes to the front.
         """
         entries = list(self._entries)
-        place = len(entries) if behind is None else 0
-        for index, (number, _) in enumerate(entries):
-            if number == behind:
-                place = index + 1
+        numbers = [number for number, _ in entries]
+        place = len(entries)
+        if behind is not None:
+            known = next((other for other in behind if other in numbers), None)
+            place = 0 if known is None else len(numbers) - numbers[::-1].index(known)
         entries.insert(place, (key, message))
         self._entries = deque(entries, maxlen=self._entries.maxlen)
 

@@ -18,9 +18,9 @@ def test_messages_are_put_where_they_are_wanted() -> None:
     history.add(1, Message("user", "one"))
     history.add(1, Message("assistant", "two"))
     history.insert(-1, Message("user", "last"))
-    history.insert(-2, Message("system", "first"), 0)
-    history.insert(-3, Message("user", "behind the turn"), 1)
-    history.insert(-4, Message("user", "behind the first"), -2)
+    history.insert(-2, Message("system", "first"), [])
+    history.insert(-3, Message("user", "behind the turn"), [1])
+    history.insert(-4, Message("user", "behind the first"), [7, -2, 1])
     assert texts(history) == ["first", "behind the first", "one", "two", "behind the turn", "last"]
     history.remove(1, "user")
     history.remove(-4, "user")
@@ -49,7 +49,7 @@ def test_it_stays_bounded_and_forgets_the_oldest(steps: list[tuple[str, int]]) -
         elif kind == "insert":
             history.insert(-key, Message("user", str(number)))
         elif kind == "front":
-            history.insert(-key, Message("user", str(number)), 0)
+            history.insert(-key, Message("user", str(number)), [])
         else:
             history.remove(key, "user")
         after = texts(history)

@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI, Query
 
 import vivavoce
+from tests.unit.transports.described import hooks
 from tests.unit.transports.entrances import entrance
 from tests.wire.stage import ScriptedSessions
 from vivavoce.contracts.audio import Stamp
@@ -68,7 +69,7 @@ def _app(page: Page, status: Known | None = None, options: ServerOptions | None 
 
 def _client(app: FastAPI) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8765")
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8765", event_hooks=hooks(app))
 
 
 async def test_health_tells_life_and_readiness(page: Page) -> None:

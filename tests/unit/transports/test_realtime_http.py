@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
+from tests.unit.transports.described import hooks
 from tests.unit.transports.entrances import entrance
 from tests.wire.stage import ScriptedSessions
 from vivavoce.contracts.access import Principal
@@ -17,6 +17,7 @@ from vivavoce.contracts.errors import NotAllowed
 from vivavoce.flow.clock import SystemClock
 from vivavoce.transports.access import Credentials
 from vivavoce.transports.entrance import Entrance, EntranceMiddleware
+from vivavoce.transports.http.handler import application
 from vivavoce.transports.options import ServerOptions
 from vivavoce.transports.realtime.handler import RealtimeDoor, install
 
@@ -25,11 +26,12 @@ KEY = {"authorization": "Bearer secret"}
 
 @asynccontextmanager
 async def served(door: Entrance) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
+    app = application()
     realtime = RealtimeDoor(ScriptedSessions(), ServerOptions(), SystemClock(), door)
     install(app, realtime)
     app.add_middleware(EntranceMiddleware, entrance=door)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", event_hooks=hooks(app)) as client:
         yield client
     realtime.close()
 

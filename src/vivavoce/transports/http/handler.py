@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,16 +14,17 @@ from vivavoce import __version__
 from vivavoce.contracts.errors import NotAllowed
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.access import TOKEN_SECONDS, Credentials
+from vivavoce.transports.bodies import ErrorBody
 from vivavoce.transports.entrance import Entrance, EntranceMiddleware
 from vivavoce.transports.guard import Guard
 from vivavoce.transports.http import problems
 from vivavoce.transports.http.dashboard import Dashboard, dashboard_router
+from vivavoce.transports.http.described import Described
 from vivavoce.transports.http.models import ModelLibrary, models_router
 from vivavoce.transports.http.page import Page
 from vivavoce.transports.http.schemas import (
     ClientConfig,
     ClientLimits,
-    ErrorBody,
     Formats,
     Health,
     MetricsReport,
@@ -107,13 +109,14 @@ def install(app: FastAPI, behind: Behind) -> None:
 
 def application(**arguments: Any) -> FastAPI:
     """An application that describes itself without foreign hosts: ``/docs`` is ours, not FastAPI's."""
-    return FastAPI(
+    return Described(
         title="Vivavoce",
         version=__version__,
         description="A local-first voice server. The conversation itself is spoken over the WebSocket `/ws/audio`.",
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        redirect_slashes=False,
         **arguments,
     )
 
@@ -232,8 +235,10 @@ def _page(page: Page) -> APIRouter:
     async def docs(request: Request) -> Response:
         return page.answer("docs/index.html", request)
 
-    @routes.get("/{path:path}")
-    async def file(path: str, request: Request) -> Response:
-        return page.answer(path, request)
-
+    for path in page.paths:  # one each: a route for any path would answer for what only other methods may ask
+        routes.add_api_route(f"/{path}", functools.partial(_file, page, path))
     return routes
+
+
+async def _file(page: Page, path: str, request: Request) -> Response:
+    return page.answer(path, request)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from vivavoce.contracts.errors import UnknownName
-from vivavoce.transports.http.schemas import ErrorBody, ErrorDetail
+from vivavoce.transports.bodies import ErrorBody, ErrorDetail
 
 PullState = Literal["queued", "running", "done", "failed", "cancelled"]
 

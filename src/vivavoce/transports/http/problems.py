@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vivavoce.contracts.errors import InternalError, InvalidRequest, NotAllowed, VivavoceError
@@ -17,6 +18,9 @@ from vivavoce.transports.errors import answer
 from vivavoce.transports.guard import Guard
 
 _logger = logging.getLogger(__name__)
+
+METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+"""Methods an address may have."""
 
 
 def install(app: FastAPI) -> None:
@@ -27,13 +31,14 @@ def install(app: FastAPI) -> None:
         return answer(error, 404 if error.code == "not_found" else None)
 
     @app.exception_handler(HTTPException)
-    async def framework(_request: Request, error: HTTPException) -> Response:
+    async def framework(request: Request, error: HTTPException) -> Response:
         status = HTTPStatus(error.status_code)
+        headers = {**(error.headers or {}), **(_allow(request) if status == HTTPStatus.METHOD_NOT_ALLOWED else {})}
         code = "not_found" if status == HTTPStatus.NOT_FOUND else status.name.lower()
         return answer(
             InvalidRequest(str(error.detail), code=code, retryable=status.value >= 500),
             status.value,
-            dict(error.headers or {}),
+            headers,
         )
 
     @app.exception_handler(RequestValidationError)
@@ -46,6 +51,17 @@ def install(app: FastAPI) -> None:
     async def bug(_request: Request, error: Exception) -> Response:
         _logger.error("a request failed", exc_info=error)
         return answer(InternalError("something broke on the server; the log says what", cause=error))
+
+
+def _allow(request: Request) -> dict[str, str]:
+    """Every method of an address; the framework names those of the first route that has it."""
+    routes = request.app.routes
+    known = [
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] == Match.FULL for route in routes)
+    ]
+    return {"allow": ", ".join(known)}
 
 
 class GuardMiddleware:

@@ -9,24 +9,10 @@ from pydantic import BaseModel, Field
 from vivavoce.contracts.speech import Voice
 from vivavoce.sessions.conversation import AudioStatistics
 from vivavoce.sessions.options import Mode
+from vivavoce.transports.bodies import ErrorBody as ErrorBody
+from vivavoce.transports.bodies import ErrorDetail as ErrorDetail
 
 State = Literal["starting", "ok", "draining"]
-
-
-class ErrorDetail(BaseModel):
-    """What went wrong."""
-
-    code: str = Field(description="Stable, for programs.")
-    message: str = Field(description="For people: says what to do.")
-    type: str = Field(description="`invalid_request_error` or `server_error`.")
-    param: str | None = Field(description="The parameter that is wrong, where one is.")
-    retryable: bool = Field(description="Whether the same request may succeed later.")
-
-
-class ErrorBody(BaseModel):
-    """The body of every answer that is no success."""
-
-    error: ErrorDetail
 
 
 class Health(BaseModel):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
-from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
@@ -17,61 +16,17 @@ from vivavoce.sessions.speech_sessions import SpeechSessions
 from vivavoce.transports.openai import uploads
 from vivavoce.transports.openai.catalogue import Catalogue, Model, SpokenVoice
 from vivavoce.transports.openai.chat import ChatRequest, Chatting
+from vivavoce.transports.openai.described import CHAT, FAILS, RECORDING, SOUND, TEXT
 from vivavoce.transports.openai.errors import Parameter, Route
 from vivavoce.transports.openai.incremental import Incremental, routes_of
 from vivavoce.transports.openai.options import OpenAIOptions
-from vivavoce.transports.openai.schemas import ErrorBody, ModelBody, ModelNames, Models, VoiceBody, Voices
+from vivavoce.transports.openai.schemas import ModelBody, ModelNames, Models, VoiceBody, Voices
 from vivavoce.transports.openai.speech import Speaking, SpeechRequest
 from vivavoce.transports.openai.transcriptions import Pay, Transcribing
 from vivavoce.transports.rates import Rates
 
 CREATED = 1_767_225_600
 """The moment all models claim to have been made: 2026-01-01. Clients want a number; none looks at it."""
-
-_FAILS: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorBody, "description": "A wrong parameter; `param` names it."},
-    404: {"model": ErrorBody, "description": "No such model."},
-    429: {"model": ErrorBody, "description": "No room now; `Retry-After` says when."},
-    500: {"model": ErrorBody, "description": "An engine or the server failed."},
-    503: {"model": ErrorBody, "description": "A part is missing or down."},
-}
-_SOUND: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"audio/mpeg": {}, "text/event-stream": {}}, "description": "Audio while it is spoken."},
-    **_FAILS,
-}
-_TEXT: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/json": {}, "text/plain": {}, "text/vtt": {}, "text/event-stream": {}}},
-    413: {"model": ErrorBody, "description": "The recording is too large."},
-    **_FAILS,
-}
-_RECORDING = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file", "model"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "Any container; told by its bytes."},
-                        "model": {"type": "string"},
-                        "language": {"type": "string", "description": "ISO 639-1; `auto` or absent is the default."},
-                        "response_format": {"type": "string", "default": "json"},
-                        "stream": {"type": "boolean", "default": False},
-                        "timestamp_granularities[]": {"type": "array", "items": {"enum": ["segment", "word"]}},
-                    },
-                }
-            },
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["input_audio"],
-                    "properties": {"input_audio": {"type": "object"}, "model": {"type": "string"}},
-                }
-            },
-        },
-    }
-}
 
 
 @dataclass(slots=True)
@@ -132,7 +87,7 @@ def _speech(door: OpenAIDoor) -> APIRouter:
     limits = SpeechLimits(door.options.max_input, door.options.max_input)
     speaking = Speaking(door.catalogue, limits, door.off_loop, door.language)
 
-    @routes.post("/v1/audio/speech", response_class=Response, responses=_SOUND)
+    @routes.post("/v1/audio/speech", response_class=Response, responses=SOUND)
     async def speech(body: SpeechRequest, request: Request) -> Response:
         """Text to speech; audio comes while it is spoken."""
         await door.spend(request, "characters", len(body.input))
@@ -145,12 +100,12 @@ def _transcription(door: OpenAIDoor) -> APIRouter:
     routes = APIRouter(tags=["openai"], route_class=Route)
     transcribing = Transcribing(door.catalogue, door.sessions.ports.vad, door.off_loop, door.language)
 
-    @routes.post("/v1/audio/transcriptions", response_class=Response, responses=_TEXT, openapi_extra=_RECORDING)
+    @routes.post("/v1/audio/transcriptions", response_class=Response, responses=TEXT, openapi_extra=RECORDING)
     async def transcriptions(request: Request) -> Response:
         """Speech to text."""
         return await transcribing.answer(await door.upload(request), door.payer(request))
 
-    @routes.post("/v1/audio/translations", response_class=Response, responses=_TEXT, openapi_extra=_RECORDING)
+    @routes.post("/v1/audio/translations", response_class=Response, responses=TEXT, openapi_extra=RECORDING)
     async def translations(request: Request) -> Response:
         """Speech of any language to English text, with a recogniser that translates."""
         return await transcribing.answer(await door.upload(request), door.payer(request), translate=True)
@@ -162,7 +117,7 @@ def _chat(door: OpenAIDoor) -> APIRouter:
     routes = APIRouter(tags=["openai"], route_class=Route)
     chatting = Chatting(door.catalogue, door.clock, door.language)
 
-    @routes.post("/v1/chat/completions", response_class=Response, responses=_FAILS)
+    @routes.post("/v1/chat/completions", response_class=Response, responses=CHAT)
     async def chat(body: ChatRequest) -> Response:
         """The configured language model, without a memory of its own."""
         return chatting.answer(body)
@@ -180,23 +135,23 @@ def _catalogue(catalogue: Catalogue) -> APIRouter:
         name = f"{spoken.id} ({spoken.voice.name})" if spoken.alias else spoken.voice.name
         return VoiceBody(id=spoken.id, name=name, model=spoken.model, language=spoken.voice.language)
 
-    @routes.get("/v1/models", responses={500: _FAILS[500]})
+    @routes.get("/v1/models")
     async def models() -> Models:
         """Every model name, aliases included."""
         return Models(data=[shown(model) for model in catalogue.models()])
 
-    @routes.get("/v1/audio/models", responses={500: _FAILS[500]})
+    @routes.get("/v1/audio/models")
     async def audio_models() -> ModelNames:
         """Names of speech models."""
         return ModelNames(models=[shown(model) for model in catalogue.models() if model.kind == "tts"])
 
-    @routes.get("/v1/audio/voices", responses={500: _FAILS[500]})
+    @routes.get("/v1/audio/voices")
     async def voices() -> Voices:
         """Every voice, OpenAI's names included."""
         listed = [voice(spoken) for spoken in catalogue.voices()]
         return Voices(data=listed, voices=listed)
 
-    @routes.get("/v1/models/{name:path}", responses={404: _FAILS[404]})
+    @routes.get("/v1/models/{name:path}", responses={404: FAILS[404]})
     async def model(name: str) -> ModelBody:
         """One model."""
         for found in catalogue.models():

@@ -14,6 +14,7 @@ from vivavoce.contracts.speech import SpokenAudio, SynthesisOptions
 from vivavoce.flow.threads import OffLoop
 from vivavoce.sessions.speech_sessions import SpeechSession, SpeechSessions
 from vivavoce.transports.openai.catalogue import Catalogue
+from vivavoce.transports.openai.described import APPENDED, CONTINUOUS, OPENED, SESSION
 from vivavoce.transports.openai.errors import Route
 from vivavoce.transports.openai.speech import CHEAP, RATE, Format, VoiceReference, encoded
 from vivavoce.transports.openai.streaming import Made, Streamed
@@ -126,17 +127,17 @@ def routes_of(incremental: Incremental, spend: Spend) -> APIRouter:
     """The routes."""
     routes = APIRouter(prefix="/v1/speech/sessions", tags=["speech sessions"], route_class=Route)
 
-    @routes.post("", status_code=201)
+    @routes.post("", status_code=201, responses=OPENED)
     async def open_session(body: SessionRequest) -> SessionBody:
         """Begin: then append text and read audio, in any order."""
         return incremental.body(incremental.open(body))
 
-    @routes.get("/{id}")
+    @routes.get("/{id}", responses=SESSION)
     async def state(id: str) -> SessionBody:
         """How far it is."""
         return incremental.body(incremental.get(id))
 
-    @routes.post("/{id}/text", status_code=202)
+    @routes.post("/{id}/text", status_code=202, responses=APPENDED)
     async def append(id: str, body: TextRequest, request: Request) -> SessionBody:
         """Append text. Waits while the voice is far behind; 429 when it stays behind."""
         session = incremental.get(id)
@@ -144,19 +145,19 @@ def routes_of(incremental: Incremental, spend: Spend) -> APIRouter:
         await session.append(body.text, flush=body.flush)
         return incremental.body(session)
 
-    @routes.get("/{id}/audio", response_class=Response)
+    @routes.get("/{id}/audio", response_class=Response, responses=CONTINUOUS)
     async def audio(id: str) -> Response:
         """One continuous stream while text arrives, until the session is ended."""
         return Streamed(incremental.audio(id))
 
-    @routes.post("/{id}/end", status_code=202)
+    @routes.post("/{id}/end", status_code=202, responses=SESSION)
     async def end(id: str) -> SessionBody:
         """No more text: the stream ends behind the last word."""
         session = incremental.get(id)
         session.end()
         return incremental.body(session)
 
-    @routes.delete("/{id}", status_code=204)
+    @routes.delete("/{id}", status_code=204, responses=SESSION)
     async def cancel(id: str) -> None:
         """Silence, at once."""
         incremental.close(id)

@@ -7,22 +7,6 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 
-class ErrorDetail(BaseModel):
-    """All four of OpenAI's keys, and whether a retry makes sense."""
-
-    message: str
-    type: str
-    param: str | None
-    code: str | None
-    retryable: bool
-
-
-class ErrorBody(BaseModel):
-    """The body of every answer that is no success."""
-
-    error: ErrorDetail
-
-
 class ModelBody(BaseModel):
     """One model."""
 

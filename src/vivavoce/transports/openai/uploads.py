@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -123,7 +122,7 @@ def _from_json(body: bytes) -> Upload:
         raise Parameter("input_audio", 'send the recording as "input_audio": {"data": base64, "format": "wav"}')
     try:
         audio = base64.b64decode(data, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # also what is no ASCII at all
         raise Parameter("input_audio.data", f"this is no base64: {error}") from error
     fields: dict[str, str | list[str]] = {}
     for name, value in content.items():

@@ -37,12 +37,12 @@ def create(session: Edited, event: Json) -> None:
         session.teller.tell(f"conversation.item.{stage}", previous_item_id=before, item=dict(wire))
 
 
-def _place(items: Items, behind: Any) -> int | None:
-    """The entry of history behind which an item goes; None for the end."""
+def _place(items: Items, behind: Any) -> list[int] | None:
+    """The entries of history behind which an item goes, the nearest first; None for the end."""
     if behind == "root":
-        return 0
+        return []
     item = items.find(behind)
-    return None if item is None else item.key
+    return None if item is None else items.keys_up_to(item)
 
 
 def retrieve(session: Edited, event: Json) -> None:

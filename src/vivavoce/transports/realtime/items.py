@@ -79,6 +79,11 @@ class Items:
         place = next((index for index, other in enumerate(self._items) if other is item), 0)
         return self._items[place - 1].id if place else None
 
+    def keys_up_to(self, item: Item) -> list[int]:
+        """Where this item and those before it are found in history, the last first."""
+        place = next((index for index, other in enumerate(self._items) if other is item), -1)
+        return [other.key for other in reversed(self._items[: place + 1]) if other.key is not None]
+
     def remove(self, item: Item) -> None:
         """Forget it."""
         self._items.remove(item)

@@ -8,10 +8,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
 
 from vivavoce.contracts.errors import InvalidRequest, NotAllowed, VivavoceError
 from vivavoce.contracts.ports import Clock
 from vivavoce.transports.access import Credentials
+from vivavoce.transports.bodies import ErrorBody
 from vivavoce.transports.entrance import Entrance
 from vivavoce.transports.errors import answer
 from vivavoce.transports.realtime.configuration import shown
@@ -22,12 +24,41 @@ MIN_SECONDS, MAX_SECONDS, DEFAULT_SECONDS = 10, 7_200, 600
 MAX_BODY = 256 * 1024
 """Bytes of a session's configuration."""
 
+_WISHES = {
+    "requestBody": {
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "expires_after": {
+                            "type": "object",
+                            "properties": {"anchor": {"const": "created_at"}, "seconds": {"type": "integer"}},
+                        },
+                        "session": {"type": "object", "description": "As in `session.update`."},
+                    },
+                }
+            }
+        }
+    }
+}
+_REFUSED: dict[int | str, dict[str, Any]] = {501: {"model": ErrorBody, "description": "Not offered."}}
+_UNKNOWN: dict[int | str, dict[str, Any]] = {**_REFUSED, 404: {"model": ErrorBody, "description": "No such call."}}
+
+
+class ClientSecret(BaseModel):
+    """An ephemeral key and the session it opens."""
+
+    value: str = Field(description="The key: `ek_…`.")
+    expires_at: int = Field(description="Unix time.")
+    session: dict[str, Any] = Field(description="As in `session.created`.")
+
 
 def routes_of(entrance: Entrance, clock: Clock, new_session: Callable[[Json], Json]) -> APIRouter:
     """The routes; ``new_session`` makes a session of what a client wishes."""
     routes = APIRouter(tags=["realtime"])
 
-    @routes.post("/v1/realtime/client_secrets")
+    @routes.post("/v1/realtime/client_secrets", response_model=ClientSecret, openapi_extra=_WISHES)
     async def client_secrets(request: Request) -> Response:
         """A key for a client that must not have yours: it opens sessions as configured here until it expires."""
         try:

@@ -19,7 +19,7 @@ from vivavoce.transports.webrtc.live import Line, Surroundings
 from vivavoce.transports.ws import messages
 from vivavoce.transports.ws.events import Farewell, Pong
 from vivavoce.transports.ws.negotiation import Agreement, agree, ready
-from vivavoce.transports.ws.protocol import NOWHERE, encode, encode_error, encode_event, parse_text
+from vivavoce.transports.ws.protocol import NOWHERE, encode, encode_error, encode_event, numbered, parse_text
 
 LABEL = "vivavoce"
 MAX_HELLO = 64 * 1024
@@ -59,6 +59,7 @@ class NativeSpeech:
         self._budgets = Budgets(around.limits)
         self._stamp = NOWHERE
         self._conversation: Conversation | None = None
+        self._seq = 0
         self.busy = False
 
     def options(self) -> ConversationOptions:
@@ -68,7 +69,7 @@ class NativeSpeech:
     def begin(self, conversation: Conversation) -> None:
         """See Spoken."""
         self._conversation = conversation
-        self._line.greet(encode(ready(conversation.session, self._agreement, self._around.limits)))
+        self._line.greet(self._number(encode(ready(conversation.session, self._agreement, self._around.limits, None))))
         for kind in self._agreement.wished:
             conversation.set_provider(kind, self._agreement.providers[kind])
 
@@ -106,7 +107,7 @@ class NativeSpeech:
         if conversation is None:
             return
         if isinstance(message, messages.Ping):
-            self._line.put(encode(Pong(id=message.id)))
+            self._line.put(self._number(encode(Pong(id=message.id))))
         elif isinstance(message, messages.Goodbye):
             self._line.end("the client said goodbye")
         elif isinstance(message, messages.SetLanguage):
@@ -119,7 +120,7 @@ class NativeSpeech:
     def told(self, event: SessionEvent) -> None:
         """See Spoken."""
         self._stamp = getattr(event, "stamp", self._stamp)
-        self._line.put(encode_event(event, self._stamp))
+        self._line.put(self._number(encode_event(event, self._stamp)))
         if isinstance(event, ReplyStarted) or (isinstance(event, TranscriptUpdated) and event.final):
             self.busy = True
         elif isinstance(event, ResponseCompleted | TurnDiscarded):
@@ -134,11 +135,15 @@ class NativeSpeech:
 
     def failed(self, error: VivavoceError) -> None:
         """See Spoken."""
-        self._line.put(encode_error(error, self._stamp))
+        self._line.put(self._number(encode_error(error, self._stamp)))
 
     def farewell(self, reason: str) -> None:
         """See Spoken."""
-        self._line.put(encode(Farewell(reason=reason)))
+        self._line.put(self._number(encode(Farewell(reason=reason))))
+
+    def _number(self, message: str) -> str:
+        self._seq += 1
+        return numbered(message, self._seq)
 
     def close(self) -> None:
         """There are no timers."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from tests.unit.transports.described import hooks
 from tests.unit.transports.entrances import entrance
 from vivavoce.flow.clock import SystemClock
 from vivavoce.sessions.options import SessionOptions
@@ -51,10 +52,12 @@ class Door:
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx.AsyncClient]:
-        """Asks through ASGI; answers come whole."""
+        """Asks through ASGI; answers come whole, and are held against the description of the routes."""
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         try:
-            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8765") as client:
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://127.0.0.1:8765", event_hooks=hooks(self.app)
+            ) as client:
                 yield client
         finally:
             self.door.close()
