@@ -76,6 +76,7 @@ class Listening:
         """Samples that voice activity has judged."""
         self.on_judged: Callable[[], None] | None = None
         self.microphone = Microphone(clock)
+        self.tap: Callable[[AudioChunk], None] | None = None
 
     def start(self) -> None:
         """Open voice activity detection. Raises Unavailable, Overloaded."""
@@ -91,6 +92,8 @@ class Listening:
     def hear(self, pcm: bytes) -> None:
         """Take the next audio: the hot path of every session."""
         chunk = self.microphone.take(pcm)
+        if self.tap is not None:
+            self.tap(chunk)
         if self._asleep is not None and not self.push_to_talk:
             self.judged = chunk.end
             self._asleep(chunk)
