@@ -214,7 +214,7 @@ async def _told(socket: Any, kind: str, **fields: Any) -> Any:
 
 async def test_a_whole_run_tells_no_secret_and_no_word(tmp_path: Path) -> None:
     pcm = bytes(9_600) + await asyncio.to_thread(spoken, tmp_path, SPOKEN) + bytes(48_000)
-    async with OpenAiServer() as service:
+    async with asyncio.timeout(120), OpenAiServer() as service:
         service.reply = lambda _body: f"A reply about {CHAT}."
         async with talkative(tmp_path, service.url) as run:
             run.secrets |= {
