@@ -262,6 +262,8 @@ def _unknown(path: str) -> dict[str, Any]:
         return {"address": path.replace("{name}", "b")}
     if path == "/v1/models/{name}":
         return {"address": "/v1/models/a/b"}
+    if path == "/v1/realtime/calls/{rest}":
+        return {"address": "/v1/realtime/calls/a%0Ab"}
     if "{id}" in path:
         return BODIES.get(path, {}).copy()
     changes = {key: dict(value) for key, value in BODIES[path].items()}
