@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import vivavoce
-from tests.conftest import require
+from tests.node_tools import install, run
 
 SOURCES = Path(__file__).parent.parent / "web"
+IMAGES = SOURCES.parent / "docs" / "images"
 BUILT = Path(vivavoce.__file__).parent / "web"
 FILES = ("index.html", "app.js", "style.css", "icon.svg", "worklets/capture.js", "worklets/playback.js")
 
@@ -21,23 +19,20 @@ FILES = ("index.html", "app.js", "style.css", "icon.svg", "worklets/capture.js",
 NAMESPACES = ("http://www.w3.org/2000/svg",)
 
 
+BUDGET = {
+    "app.js": 110_000, "style.css": 30_000, "index.html": 4_000, "worklets/capture.js": 8_000, "worklets/playback.js": 8_000,
+}  # fmt: skip
+"""Bytes, before any compression: the whole dashboard is smaller than one photograph."""
+
+
 @pytest.fixture(scope="module")
 def tools() -> None:
-    """Node, npm and the two packages of the lock file."""
-    require(shutil.which("node") and shutil.which("npm"), "node and npm are not installed (Debian: apt-get install npm)")
-    lock, installed = SOURCES / "package-lock.json", SOURCES / "node_modules" / ".package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        result = _run(["npm", "ci", "--no-audit", "--no-fund"])
-        require(result.returncode == 0, f"npm could not fetch esbuild and typescript: {result.stderr[-300:]}")
-        installed.touch()
-
-
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=SOURCES, capture_output=True, text=True, timeout=300)
+    """Node, npm and the packages of the lock file."""
+    install()
 
 
 def test_the_committed_files_are_built_from_the_sources(tools: None, tmp_path: Path) -> None:
-    result = _run(["node", "build.mjs", str(tmp_path)])
+    result = run(["node", "build.mjs", str(tmp_path)])
     assert result.returncode == 0, result.stderr
     fresh = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert fresh == set(FILES)
@@ -47,12 +42,12 @@ def test_the_committed_files_are_built_from_the_sources(tools: None, tmp_path: P
 
 
 def test_types(tools: None) -> None:
-    result = _run(["npx", "--no-install", "tsc", "--noEmit"])
+    result = run(["npx", "--no-install", "tsc", "--noEmit"])
     assert result.returncode == 0, result.stdout
 
 
 def test_pure_parts(tools: None) -> None:
-    result = _run(["node", "test.mjs"])
+    result = run(["node", "test.mjs"])
     assert result.returncode == 0, result.stdout
 
 
@@ -75,3 +70,19 @@ def test_the_page_needs_no_exception_from_a_strict_policy() -> None:
 
 def test_the_lock_file_names_no_source() -> None:
     assert "resolved" not in (SOURCES / "package-lock.json").read_text()
+
+
+@pytest.mark.parametrize(("name", "most"), BUDGET.items())
+def test_the_page_stays_small(name: str, most: int) -> None:
+    size = (BUILT / name).stat().st_size
+    assert size <= most, f"{name} has {size} bytes, its budget is {most}: take something out before you raise it"
+
+
+VIEWS = ("talk", "speak", "transcribe", "turns", "sessions", "providers", "system", "settings")
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_each_view_has_its_picture_in_the_guide(name: str) -> None:
+    picture = IMAGES / f"dashboard-{name}.png"
+    assert picture.stat().st_size < 150_000
+    assert f"dashboard-{name}.png" in (IMAGES.parent / "guides" / "dashboard.md").read_text()

@@ -1,6 +1,6 @@
 // Bundles the page into src/vivavoce/web (or the folder given): `node build.mjs [FOLDER]`.
 // The same sources give the same bytes: no hashes in names, no dates, pinned tools.
-import { cp } from "node:fs/promises";
+import { cp, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -28,4 +28,9 @@ await build({
 await build({ ...common, entryPoints: ["static/style.css"], outfile: join(out, "style.css") });
 for (const name of ["index.html", "icon.svg"]) {
   await cp(join(here, "static", name), join(out, name));
+}
+
+for (const name of ["index.html", "style.css", "app.js", "worklets/capture.js", "worklets/playback.js"]) {
+  const { size } = await stat(join(out, name));
+  console.log(`${String(size).padStart(8)}  ${name}`);
 }

@@ -7,6 +7,7 @@ import { Playback } from "./playback";
 import type { AudioFrame, Mode, ProviderKind, ServerMessage, Wishes } from "./protocol";
 import { currentReply, initial, onLost, onMicrophoneProblem, onServer } from "./state";
 import { Store } from "./store";
+import { Tabs } from "./tabs";
 
 export interface Counts {
   /** Microphone frames (20 ms) sent, and dropped because the line did not take them. */
@@ -30,6 +31,7 @@ export class App {
   private readonly connection: Connection;
   private readonly playback: Playback;
   private capture: Capture | null = null;
+  private readonly tabs = new Tabs(() => void this.giveUp());
   private wishes: Wishes = {};
   /** Newest generation heard of in this session; acknowledgements of an older session stay unsent. */
   private newest = 0;
@@ -216,6 +218,7 @@ export class App {
         },
       });
       this.store.update({ microphone: "on" });
+      this.tabs.take();
     } catch (error) {
       const problem = error instanceof MicrophoneError ? error.problem : "failed";
       this.store.update((state) => onMicrophoneProblem(state, problem));
@@ -230,6 +233,13 @@ export class App {
     this.store.update({ microphone: "off", held: false, speech: false });
     await this.capture?.close();
     this.capture = null;
+  }
+
+  /** Another tab listens now: two of them would hear, and answer, the same words. */
+  private async giveUp(): Promise<void> {
+    if (this.store.state.microphone !== "on") return;
+    await this.closeMicrophone();
+    this.store.update({ notice: { tone: "hint", text: "The microphone is in use in another tab of this page." } });
   }
 
   private complain(text: string): void {

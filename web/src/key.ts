@@ -33,7 +33,7 @@ export class Keys {
     private readonly keeper: Keeper | null,
     private readonly ask: Ask,
   ) {
-    this.key = keeper?.getItem(NAME) ?? "";
+    this.key = keptKey(keeper);
   }
 
   /** Whether there is a key, and so every connection needs a token. */
@@ -91,6 +91,15 @@ export class Keys {
     this.keeper?.removeItem(NAME);
     return { admitted: false, problem };
   }
+}
+
+/** The key kept in a tab; empty where there is none. */
+export function keptKey(keeper: Keeper | null): string {
+  return keeper?.getItem(NAME) ?? "";
+}
+
+export function keepKey(keeper: Keeper | null, key: string): void {
+  keeper?.setItem(NAME, key);
 }
 
 /** What this tab keeps by itself, unless the browser forbids it: then a key lasts as long as the page. */

@@ -19,15 +19,20 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import ChangeReload
 
+from vivavoce.app.dashboard_desk import DashboardDesk, Sources
 from vivavoce.app.graph import Parts, parts_of
 from vivavoce.app.loop import new_event_loop
 from vivavoce.app.model_desk import ModelDesk
 from vivavoce.app.trust import KeyWatch, entrance_of, signing_keys_of
-from vivavoce.config.settings import Settings
+from vivavoce.config.load import Loaded
 from vivavoce.media.calls import MediaCalls
+from vivavoce.observe.following import Witnesses
+from vivavoce.observe.latency import LatencyLog
 from vivavoce.observe.logs import log_to_stderr
 from vivavoce.observe.loop_lag import LoopLag
 from vivavoce.observe.metrics import Metrics
+from vivavoce.observe.timeline import Timeline
+from vivavoce.observe.turns import TurnStore
 from vivavoce.services.keys import KeyFile, location
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.http import handler as http
@@ -90,17 +95,22 @@ class Running:
 class Application:
     """The object graph of one server."""
 
-    def __init__(self, settings: Settings, keys: KeyFile) -> None:
-        self._settings = settings
+    def __init__(self, loaded: Loaded, keys: KeyFile) -> None:
+        self._settings = settings = loaded.settings
         self.parts = parts_of(settings)
         self._watch = KeyWatch(keys, self.parts.clock)
         self._signing = signing_keys_of(settings, self.parts.clock)
         self.entrance = entrance_of(settings.server, keys, self.parts.clock, self._signing)
-        self.sessions = Sessions(self.parts.ports, settings.sessions, self.parts.clock)
+        self._latency = LatencyLog(self.parts.clock)
+        self._turns = TurnStore(settings.turns, self.parts.clock)
+        self._timeline = Timeline()
+        witness = Witnesses(self._turns, self._latency, self.parts.clock)
+        self.sessions = Sessions(self.parts.ports, settings.sessions, self.parts.clock, witness)
         self.metrics = Metrics()
         self._running = Running(self.parts, self.media_status)
         self.models = ModelDesk(settings, self.parts.groups)
-        self._lag = LoopLag(self.parts.clock, lambda seconds: self.metrics.observe("loop_lag", seconds))
+        self._dashboard = self._desk(loaded, keys)
+        self._lag = LoopLag(self.parts.clock, self._late)
         self.door = ws.WebSocketDoor(
             self.sessions, settings.server, self.parts.clock, self.entrance, self.metrics, settings.websocket
         )
@@ -129,6 +139,28 @@ class Application:
         self.metrics.gauge("workers.waiting", self._waiting)
         self.asgi = self._doors()
 
+    def _desk(self, loaded: Loaded, keys: KeyFile) -> DashboardDesk:
+        running = self._running
+        return DashboardDesk(
+            Sources(
+                clock=self.parts.clock,
+                turns=self._turns,
+                latency=self._latency,
+                timeline=self._timeline,
+                metrics=self.metrics,
+                state=lambda: "draining" if self.sessions.draining else running.state,
+                uptime=lambda: running.uptime,
+                workers=lambda: list(running.workers()),
+                sessions=lambda: len(self.sessions),
+                loaded=loaded,
+                keys=keys,
+            )
+        )
+
+    def _late(self, seconds: float) -> None:
+        self.metrics.observe("loop_lag", seconds)
+        self._timeline.late(seconds)
+
     @property
     def _sockets(self) -> tuple[ws.WebSocketDoor, realtime.RealtimeDoor, spoken_door.SpokenDoor]:
         return self.door, self.realtime, self.speech
@@ -156,7 +188,14 @@ class Application:
         app.include_router(webrtc_routes(self.webrtc, self.realtime.new_session))
         web = Path(str(importlib.resources.files("vivavoce") / "web"))
         behind = http.Behind(
-            self.sessions, self._running, self.metrics, self._settings.server, Page(web), self.entrance, self.models
+            self.sessions,
+            self._running,
+            self.metrics,
+            self._settings.server,
+            Page(web),
+            self.entrance,
+            self.models,
+            self._dashboard,
         )
         http.install(app, behind)
         ws.install(app, self.door)
@@ -173,6 +212,7 @@ class Application:
             if self._signing is not None:
                 self._signing.start()
             self.models.start()
+            self._dashboard.start()
             gc.collect()
             gc.freeze()  # what lives as long as the server need not be looked through again and again
             self._running.started()
@@ -184,6 +224,7 @@ class Application:
             self.realtime.close()
             await self.webrtc.close()
             await self._watch.close()
+            await self._dashboard.close()
             if self._signing is not None:
                 await self._signing.close()
             await self.models.close()
@@ -195,8 +236,9 @@ class Application:
         await asyncio.gather(*(one.drain(seconds) for one in (*self._sockets, self.webrtc)))
 
 
-def serve(settings: Settings) -> int:
+def serve(loaded: Loaded) -> int:
     """Run until a signal says stop; return the exit code. Raises ConfigurationError."""
+    settings = loaded.settings
     keys = KeyFile(location(settings.server.keys_file))
     check_binding(settings.server, protected=settings.server.jwt.wanted or keys.configured)
     tls = context_of(settings.server.tls)
@@ -205,12 +247,13 @@ def serve(settings: Settings) -> int:
         address = f"[{host}]" if ":" in host else host
         scheme = "http" if tls is None else "https"
         sys.stderr.write(f"Vivavoce listens on {scheme}://{address}:{settings.server.port} (Ctrl+C stops it)\n")
-        return _serve_reloading(settings, listener) if settings.dev else _serve_once(settings, keys, [listener])
+        return _serve_reloading(loaded, listener) if settings.dev else _serve_once(loaded, keys, [listener])
 
 
-def _serve_once(settings: Settings, keys: KeyFile, sockets: list[socket.socket]) -> int:
+def _serve_once(loaded: Loaded, keys: KeyFile, sockets: list[socket.socket]) -> int:
+    settings = loaded.settings
     log_to_stderr(settings.logging.level, settings.logging.format)
-    application = Application(settings, keys)
+    application = Application(loaded, keys)
     tls = context_of(settings.server.tls)
     server = Server(application.asgi, settings.server, application.drain, tls, log_config=None)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
@@ -218,18 +261,18 @@ def _serve_once(settings: Settings, keys: KeyFile, sockets: list[socket.socket])
     return 0 if server.started else 1
 
 
-def _serve_reloading(settings: Settings, listener: socket.socket) -> int:
+def _serve_reloading(loaded: Loaded, listener: socket.socket) -> int:
     """Serve from a child process that is started again whenever a source file changes."""
     config = uvicorn.Config("", reload=True, reload_dirs=[str(Path(__file__).parent.parent)], log_config=None)
-    ChangeReload(config, _Child(settings), [listener]).run()
+    ChangeReload(config, _Child(loaded), [listener]).run()
     return 0
 
 
 class _Child:
     """What the reloading parent starts; it travels to a fresh process."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
 
     def __call__(self, sockets: list[socket.socket] | None) -> None:
-        _serve_once(self._settings, KeyFile(location(self._settings.server.keys_file)), sockets or [])
+        _serve_once(self._loaded, KeyFile(location(self._loaded.settings.server.keys_file)), sockets or [])

@@ -20,8 +20,8 @@ def serve(
 ) -> None:
     """Start the server and say where to talk to it."""
     flags = {"server.host": ("--host", host), "server.port": ("--port", port), "dev": ("--dev", dev)}
-    settings = load(config, assignments, flags).settings
+    loaded = load(config, assignments, flags)
 
     from vivavoce import app
 
-    raise typer.Exit(app.serve(settings))
+    raise typer.Exit(app.serve(loaded))

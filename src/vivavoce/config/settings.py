@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from vivavoce.media.options import WebRtcOptions
+from vivavoce.observe.options import TurnOptions
 from vivavoce.providers.options import DiscoveryOptions, ProviderOptions
 from vivavoce.services.options import ModelOptions
 from vivavoce.sessions.options import SessionOptions
@@ -72,6 +73,8 @@ class Settings:
     """Calls over WebRTC."""
     sessions: SessionOptions = field(default_factory=SessionOptions)
     """Conversations: limits, endpointing, barge-in, replies."""
+    turns: TurnOptions = field(default_factory=TurnOptions)
+    """Finished turns kept in memory for the dashboard."""
     engines: EngineChoices = field(default_factory=EngineChoices)
     """Which engine serves each purpose."""
     providers: tuple[ProviderOptions, ...] = ()

@@ -199,6 +199,29 @@ class EventListener(Protocol):
     def __call__(self, event: SessionEvent, /) -> None: ...
 
 
+class SessionWatch(Protocol):
+    """Follows one session for whoever keeps what happened. Called on the loop; must not block and must not raise."""
+
+    @property
+    def listens(self) -> bool:
+        """Whether it wants the sound of both sides, too. Asked once, when the session opens."""
+
+    def told(self, event: SessionEvent) -> None: ...
+
+    def heard(self, chunk: AudioChunk) -> None:
+        """Microphone audio, placed in session time."""
+
+    def spoken(self, audio: ReplyAudio) -> None:
+        """Audio of a reply on its way to the ear."""
+
+
+class Witness(Protocol):
+    """Is told of every session that opens."""
+
+    def watch(self, session: str, transport: str, rate: int) -> SessionWatch:
+        """Whoever follows this one; replies have ``rate`` samples a second."""
+
+
 class Clock(Protocol):
     """Time, injected. ``now`` is monotonic seconds; ``call_later`` returns a function that cancels."""
 

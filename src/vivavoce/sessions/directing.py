@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from vivavoce.contracts.audio import AudioChunk
 from vivavoce.contracts.speech import Message, Tool
 from vivavoce.sessions import turn_messages as m
 from vivavoce.sessions.asked import ReplyRequest
@@ -31,6 +32,10 @@ class Directing:
         settings.instructions, settings.speed, settings.spoken = options.instructions, options.speed, options.spoken
         driver.listening.adapt(options.activity, push_to_talk=options.mode == "push_to_talk")
         driver.tell(m.Changed(driver.now, mode=options.mode, options=options))
+
+    def tap(self, take: Callable[[AudioChunk], None]) -> None:
+        """Give microphone audio to ``take``, too, placed in session time; it must not block and must not raise."""
+        self._driver.listening.tap = take
 
     def offer(self, tools: Sequence[Tool]) -> None:
         """Tools the client runs: a reply that calls one ends, and ``ResponseCompleted`` says which."""

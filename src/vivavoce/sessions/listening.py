@@ -76,6 +76,7 @@ class Listening:
         """Samples that voice activity has judged."""
         self.on_judged: Callable[[], None] | None = None
         self.microphone = Microphone(clock)
+        self.tap: Callable[[AudioChunk], None] | None = None
 
     def start(self) -> None:
         """Open voice activity detection. Raises Unavailable, Overloaded."""
@@ -91,6 +92,8 @@ class Listening:
     def hear(self, pcm: bytes) -> None:
         """Take the next audio: the hot path of every session."""
         chunk = self.microphone.take(pcm)
+        if self.tap is not None:
+            self.tap(chunk)
         if self._asleep is not None and not self.push_to_talk:
             self.judged = chunk.end
             self._asleep(chunk)
@@ -181,10 +184,8 @@ class Listening:
         event = self._gate.close(self.microphone.position)
         if event is not None:
             self._owner.tell(event)
-        problem = (
-            error if isinstance(error, VivavoceError) else Unavailable("voice activity detection was lost", cause=error)
-        )
-        self._owner.trouble(problem)
+        lost = Unavailable("voice activity detection was lost", cause=error)
+        self._owner.trouble(error if isinstance(error, VivavoceError) else lost)
         self._clock.call_later(REOPEN_DETECTOR, self._reopen_detector)
 
     def _reopen_detector(self) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from vivavoce.contracts.errors import Overloaded
-from vivavoce.contracts.ports import AudioSink, Clock, EventListener
+from vivavoce.contracts.ports import AudioSink, Clock, EventListener, Witness
 from vivavoce.sessions.conversation import Conversation
 from vivavoce.sessions.options import ConversationOptions, SessionOptions
 from vivavoce.sessions.ports import SessionPorts
+from vivavoce.sessions.watching import watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,9 @@ class SessionInfo:
 class Sessions:
     """Opens conversations up to a limit and ends them together."""
 
-    def __init__(self, ports: SessionPorts, options: SessionOptions, clock: Clock) -> None:
+    def __init__(self, ports: SessionPorts, options: SessionOptions, clock: Clock, witness: Witness | None = None) -> None:
         self.ports = ports
+        self._witness = witness
         self.options = options
         self._clock = clock
         self._live: dict[str, tuple[str, float, Conversation]] = {}
@@ -59,7 +61,12 @@ class Sessions:
         if len(self._live) >= self.options.max_sessions and not self._give_way():
             raise Overloaded(f"all {self.options.max_sessions} sessions are taken; try again later", retry_after=10)
         session = "sess_" + secrets.token_urlsafe(12)
+        watch = None if self._witness is None else self._witness.watch(session, transport, sink.format.rate)
+        if watch is not None:
+            sink, listener = watched(watch, sink, listener)
         conversation = Conversation(session, self.ports, options, sink, listener, self._clock)
+        if watch is not None and watch.listens:
+            conversation.direct.tap(watch.heard)
         self._live[session] = (transport, self._clock.now(), conversation)
         self.opened += 1
         try:

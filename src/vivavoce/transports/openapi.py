@@ -52,7 +52,7 @@ def openapi_text() -> str:
     calls = WebRtcDoor(sessions, ServerOptions(), SystemClock(), nothing, media)
     app.include_router(webrtc_routes(calls, dict))
     app.include_router(routes_of(nothing, SystemClock(), dict))
-    install(app, Behind(sessions, nothing, nothing, ServerOptions(), Page(Path("/nonexistent")), nothing, nothing))
+    install(app, Behind(sessions, nothing, nothing, ServerOptions(), Page(Path("/nonexistent")), nothing, nothing, nothing))
     document = app.openapi()
     document["info"]["version"] = "0"
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

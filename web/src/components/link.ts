@@ -18,6 +18,9 @@ export class Link extends View {
 
   protected render(state: State): void {
     this.dataset["phase"] = state.link;
-    setText(this, WORDS[state.link]);
+    // Whoever looks at another view should know that it listens.
+    const listening = state.microphone === "on" && state.link === "open";
+    setText(this, listening ? "Microphone on" : WORDS[state.link]);
+    this.toggleAttribute("data-listening", listening);
   }
 }

@@ -23,6 +23,7 @@ export class Meter {
   start(): void {
     new ResizeObserver(() => this.draw()).observe(this.canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    document.addEventListener("vv-theme", () => this.draw());
     this.timer ??= setInterval(() => this.tick(), TICK);
   }
 

@@ -74,13 +74,15 @@ export class Talk extends View {
     document.addEventListener("keyup", (event) => this.onKey(event, false));
     // A key that goes up elsewhere is never seen to go up.
     window.addEventListener("blur", () => void this.app.release());
+    window.addEventListener("hashchange", () => void this.app.release());
   }
 
   private onKey(event: KeyboardEvent, down: boolean): void {
     if (down && event.key === "Escape") this.app.interrupt();
     const own = event.target === this.button;
     const held = event.key === " " || (own && event.key === "Enter");
-    if (!this.pushToTalk || !held || (!own && takesKeys(event.target))) return;
+    // In another view the space bar scrolls.
+    if (!this.pushToTalk || !held || this.closest("[hidden]") || (!own && takesKeys(event.target))) return;
     event.preventDefault();
     if (event.repeat) return;
     void (down ? this.app.press() : this.app.release());

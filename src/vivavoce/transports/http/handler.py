@@ -18,6 +18,7 @@ from vivavoce.transports.bodies import ErrorBody
 from vivavoce.transports.entrance import Entrance, EntranceMiddleware
 from vivavoce.transports.guard import Guard
 from vivavoce.transports.http import problems
+from vivavoce.transports.http.dashboard import Dashboard, dashboard_router
 from vivavoce.transports.http.described import Described
 from vivavoce.transports.http.models import ModelLibrary, models_router
 from vivavoce.transports.http.page import Page
@@ -78,6 +79,8 @@ class Behind:
     entrance: Entrance
     models: ModelLibrary | None = None
     """Without it there is nothing below `/api/models`."""
+    dashboard: Dashboard | None = None
+    """Without it there are no past turns, no system, no settings and no keys."""
 
 
 def install(app: FastAPI, behind: Behind) -> None:
@@ -88,6 +91,8 @@ def install(app: FastAPI, behind: Behind) -> None:
     app.include_router(_tokens(behind.entrance))
     if behind.models is not None:
         app.include_router(models_router(behind.models))
+    if behind.dashboard is not None:
+        app.include_router(dashboard_router(behind.dashboard))
     app.include_router(_page(behind.page))
     if behind.options.allowed_origins:
         app.add_middleware(

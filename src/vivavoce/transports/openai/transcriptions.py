@@ -96,7 +96,8 @@ class Transcribing:
         await pay(math.ceil(seconds))
         reading = stretches(pcm, stt, self._vad, options)
         if wanted.stream and wanted.form in ("json", "diarized_json", "text"):
-            return Streamed(Made(_events(reading, options.language, seconds), "text/event-stream"), _told)
+            segments = wanted.form == "diarized_json"
+            return Streamed(Made(_events(reading, options.language, seconds, segments), "text/event-stream"), _told)
         return Streamed(Made(_whole(reading, wanted, options, seconds), _MEDIA[wanted.form]))
 
 
@@ -136,8 +137,11 @@ async def _whole(
     yield body.encode() or b"\n"
 
 
-async def _events(reading: AsyncIterator[Stretch], language: str, seconds: float) -> AsyncIterator[bytes]:
-    """A delta per stretch of speech as soon as it is read; together they are the text of the last event."""
+async def _events(reading: AsyncIterator[Stretch], language: str, seconds: float, segments: bool) -> AsyncIterator[bytes]:
+    """A delta per stretch of speech as soon as it is read; together they are the text of the last event.
+
+    With ``segments`` each is followed by an event that says when it was spoken.
+    """
     read: list[Stretch] = []
     told = ""
     async for stretch in reading:
@@ -145,6 +149,8 @@ async def _events(reading: AsyncIterator[Stretch], language: str, seconds: float
         text = joined(read, language).text
         yield _event("transcript.text.delta", delta=text[len(told) :])
         told = text
+        if segments:
+            yield event(json.dumps(_spoken(len(read), stretch), ensure_ascii=False))
     yield _event("transcript.text.done", text=told, usage=_usage(seconds))
 
 
@@ -208,16 +214,17 @@ def _diarized(read: Sequence[Stretch], text: str, seconds: float) -> dict[str, A
         "task": "transcribe",
         "duration": round(seconds, 3),
         "text": text,
-        "segments": [
-            {
-                "type": "transcript.text.segment",
-                "id": f"seg_{number:03}",
-                "start": round(stretch.start, 3),
-                "end": round(stretch.end, 3),
-                "text": stretch.transcript.text,
-                "speaker": "A",
-            }
-            for number, stretch in enumerate(read, start=1)
-        ],
+        "segments": [_spoken(number, stretch) for number, stretch in enumerate(read, start=1)],
         "usage": _usage(seconds),
+    }
+
+
+def _spoken(number: int, stretch: Stretch) -> dict[str, Any]:
+    return {
+        "type": "transcript.text.segment",
+        "id": f"seg_{number:03}",
+        "start": round(stretch.start, 3),
+        "end": round(stretch.end, 3),
+        "text": stretch.transcript.text,
+        "speaker": "A",
     }

@@ -79,6 +79,16 @@ async def test_a_stream_tells_each_stretch_and_then_all() -> None:
     assert "".join(event["delta"] for event in events[:2]) == events[-1]["text"] == "hello there how are you"
 
 
+async def test_a_diarized_stream_says_when_each_stretch_was_spoken() -> None:
+    async with Door().client() as client:
+        answer = await client.post("/v1/audio/transcriptions", **form(stream="true", response_format="diarized_json"))
+        whole = (await client.post("/v1/audio/transcriptions", **form(response_format="diarized_json"))).json()
+    events = [json.loads(line[6:]) for line in answer.text.split("\n\n") if line]
+    kinds = [event["type"] for event in events]
+    assert kinds == ["transcript.text.delta", "transcript.text.segment"] * 2 + ["transcript.text.done"]
+    assert events[1:4:2] == whole["segments"]
+
+
 async def test_json_bodies_with_base64_are_taken() -> None:
     data = {
         "model": "ears",
