@@ -213,8 +213,8 @@ async def test_a_page_elsewhere_may_ask_where_it_is_allowed(page: Page) -> None:
 async def test_the_description_covers_every_route(page: Page) -> None:
     async with _client(_app(page)) as client:
         api = (await client.get("/openapi.json")).json()
-    paths = "/health /health/live /api/status /api/providers /api/config /api/metrics /api/token"
-    assert set(api["paths"]) == set(paths.split())
+    paths = "/health /health/live /api/status /api/providers /api/config /api/metrics /api/token /api/sessions"
+    assert set(api["paths"]) == {*paths.split(), "/api/sessions/{id}"}
 
 
 def test_the_document_covers_every_door() -> None:
