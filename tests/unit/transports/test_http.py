@@ -259,3 +259,11 @@ async def test_every_answer_has_a_name_of_its_own(page: Page) -> None:
     names = {answer.headers["x-request-id"] for answer in (*answers, foreign)}
     assert len(names) == 5
     assert all(name.startswith("req_") for name in names)
+
+
+async def test_an_address_for_other_methods_says_which(page: Page) -> None:
+    async with _client(_app(page)) as client:
+        answer = await client.get("/api/token")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+        assert (await client.get("/app.js")).status_code == 200
+        assert (await client.get("/app.js/")).status_code == 404
