@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from vivavoce.audio.ring import SampleRing
@@ -71,6 +72,7 @@ class Microphone:
         "_ring",
         "dropped",
         "position",
+        "tap",
     )
 
     def __init__(self, clock: Clock) -> None:
@@ -85,6 +87,7 @@ class Microphone:
         self._level = self._peak = -96.0
         self.position = 0
         self.dropped = 0
+        self.tap: Callable[[AudioChunk], None] | None = None
 
     def take(self, pcm: bytes) -> AudioChunk:
         """The next audio of the stream, placed. Called for every frame of every session."""
@@ -109,6 +112,8 @@ class Microphone:
         self._bytes += size
         if LOUDEST in pcm or LOWEST in pcm:
             self._clipped += 1
+        if self.tap is not None:
+            self.tap(chunk)
         return chunk
 
     def freeze(self) -> None:
