@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run demo setup system check test test-engines test-clients bench bench-engines format lock docs
+.PHONY: help run demo setup system check test test-engines test-outside test-clients bench bench-engines format lock docs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +36,11 @@ test-engines: system ## The tests of the optional engines, with the real librari
 	@./setup.sh engines
 	.venv-engines/bin/pytest tests/engines
 
-test-clients: test test-engines ## What CI runs: the tests, then the suites that need environments of their own
+test-outside: setup system ## Clients nobody here wrote, each in an environment of its own, at a real server (1 GB)
+	@./scripts/client-environments.sh
+	$(BIN)/pytest tests/clients
+
+test-clients: test test-engines test-outside ## What CI runs: the tests, then the suites that need environments of their own
 
 bench: setup ## Measure, and write the figures to docs/scoreboard.md
 	$(BIN)/python -m bench

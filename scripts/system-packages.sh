@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the tests need of the system, beyond Python: a browser, a second voice, Node for the web page's drift check,
-# decoders that are not our own, and a TURN server.
+# decoders that are not our own, a TURN server, and what one of the outside clients is compiled with.
 # As root on Debian it installs what is missing; elsewhere it says what is missing and goes on: those tests skip, with
 # the reason. The server itself needs none of it.
 set -euo pipefail
@@ -23,8 +23,14 @@ need ffmpeg ffmpeg
 need opus-tools opusinfo
 need sox sox
 need coturn turnserver
-if ! ldconfig -p 2>/dev/null | grep -q 'libflite\.so\.1' && ! /sbin/ldconfig -p 2>/dev/null | grep -q 'libflite\.so\.1'; then
-    missing+=(libflite1)
+need openssl openssl
+need gcc gcc cc
+has_library() { ldconfig -p 2>/dev/null | grep -q "$1" || /sbin/ldconfig -p 2>/dev/null | grep -q "$1"; }
+has_library 'libflite\.so\.1' || missing+=(libflite1)
+has_library 'libportaudio\.so\.2' || missing+=(libportaudio2)
+[[ -f /usr/include/alsa/asoundlib.h ]] || missing+=(libasound2-dev)
+if ! python3 -c 'import os, sysconfig; open(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null; then
+    missing+=(python3-dev)
 fi
 
 [[ ${#missing[@]} -gt 0 ]] || exit 0

@@ -17,12 +17,16 @@ from typing import Any
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import settings
 
 from vivavoce.testing.virtual_time import VirtualTimeLoop
 
 IN_CI = os.environ.get("CI", "") == "true"
 ROOT = Path(__file__).parent.parent
 SPEECH = ROOT.parent / "shared" / "speech"
+
+settings.register_profile("vivavoce", deadline=None)  # no test depends on how busy the machine is
+settings.load_profile("vivavoce")
 
 
 def require(present: object, reason: str) -> None:

@@ -52,7 +52,7 @@ async (label) => {
 
 NATIVE = """
 async () => {
-    const body = JSON.stringify({ ...call.peer.localDescription.toJSON(), hello: { silence_ms: 500 } });
+    const body = JSON.stringify({ ...call.peer.localDescription.toJSON() });
     const answer = await fetch("/webrtc/offer", { method: "POST", body, headers: { "Content-Type": "application/json" } });
     const found = await answer.json();
     await call.peer.setRemoteDescription({ type: "answer", sdp: found.sdp });
@@ -77,8 +77,9 @@ async def count(page: Any, kind: str) -> int:
     return int(await page.evaluate(f'call.events.filter((event) => event.type === "{kind}").length'))
 
 
-async def texts(page: Any, kind: str, field: str) -> str:
-    return str(await page.evaluate(f'call.events.filter((e) => e.type === "{kind}").map((e) => e.{field}).join("|")'))
+def said(kind: str, field: str, answer: str) -> str:
+    """Whether an event of this kind holds the answer, as an expression on the page."""
+    return f'call.events.some((event) => event.type === "{kind}" && event.{field}.includes("{answer}"))'
 
 
 def backend(name: str) -> tuple[str, ...]:
@@ -95,9 +96,8 @@ async def test_a_browser_calls_in_both_languages(name: str, tmp_path: Path) -> N
             page = seen.page
             await page.evaluate(PREPARE, "vivavoce")
             assert await page.evaluate(NATIVE) == 201
-            await true_on(page, 'call.events.filter((event) => event.type === "response_complete").length >= 2')
-            replies = await texts(page, "response_complete", "text")
-            assert "144" in replies and "15" in replies
+            for answer in ("144", "15"):  # the recording goes round until it is understood
+                await true_on(page, said("response_complete", "text", answer))
             assert await page.evaluate("call.peak") > 0.05, "it was heard"
             assert "connected" in await page.evaluate("call.states")
             await page.evaluate('call.channel.send(JSON.stringify({ type: "goodbye" }))')
@@ -107,9 +107,9 @@ async def test_a_browser_calls_in_both_languages(name: str, tmp_path: Path) -> N
             await page.evaluate(PREPARE, "oai-events")
             assert await page.evaluate(OPENAI) == 201
             assert (await page.evaluate("call.location")).startswith("/v1/realtime/calls/rtc_")
-            await true_on(page, 'call.events.filter((event) => event.type === "output_audio_buffer.stopped").length >= 2')
-            replies = await texts(page, "response.output_audio_transcript.done", "transcript")
-            assert "144" in replies and "15" in replies
+            for answer in ("144", "15"):
+                await true_on(page, said("response.output_audio_transcript.done", "transcript", answer))
+            assert await count(page, "output_audio_buffer.started") >= 2
             assert await count(page, "conversation.item.input_audio_transcription.completed") >= 2
             assert await count(page, "error") == 0
             assert await page.evaluate("call.peak") > 0.05, "it was heard"

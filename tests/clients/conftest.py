@@ -132,7 +132,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         yield Guarded(served, settings)
 
 
-def drive(environment: str, driver: str, *arguments: str, seconds: float = 300.0, **variables: str) -> dict[str, Any]:
+def drive(environment: str, driver: str, *arguments: str, seconds: float = 400.0, **variables: str) -> dict[str, Any]:
     """Run a driver inside an environment and read what it saw."""
     python = ENVIRONMENTS / environment / "bin" / "python"
     require(python.exists(), f"{environment} is not installed (scripts/client-environments.sh {environment})")
@@ -147,7 +147,7 @@ def drive_node(driver: str, *arguments: str, **variables: str) -> dict[str, Any]
     return run([str(node), str(HERE / "drivers" / driver), *arguments], at=package, **variables)
 
 
-def run(command: list[str], seconds: float = 300.0, at: Path | None = None, **variables: str) -> dict[str, Any]:
+def run(command: list[str], seconds: float = 400.0, at: Path | None = None, **variables: str) -> dict[str, Any]:
     """A command that prints JSON on its last line, with nothing of this project's environment around it."""
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "TMPDIR", "HOME")}
     environment = {**kept, **variables}

@@ -22,16 +22,19 @@ def reply(body: dict[str, Any]) -> str | Sequence[dict[str, Any]]:
     The server's own tools are offered, too, and left alone.
     """
     messages = [message for message in body["messages"] if message["role"] != "system"]
+    if not messages:
+        return "Hello."
     last = messages[-1]
     if last["role"] == "tool":
         return f"The tool says {last['content']}."
-    asked = _text(last).lower()
+    question = _text(last).splitlines()[-1]  # what was said without an answer in between comes as one message
+    asked = question.lower()
     offered = [tool["function"]["name"] for tool in body.get("tools", ())]
     if "weather" in offered and ("weather" in asked or "twelve" in asked):
         return _call("weather", {"city": "Oslo"})
     if "story" in asked:
         return LONG
-    return f"You asked {_text(last)}"
+    return f"You asked {question}"
 
 
 def _text(message: dict[str, Any]) -> str:

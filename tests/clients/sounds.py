@@ -43,9 +43,10 @@ def recording(folder: Path, *texts: str) -> Path:
 
 
 def at_24_khz(path: Path) -> Path:
-    """The same recording at the rate of the Realtime protocol, by ffmpeg."""
+    """The same recording at the rate of the Realtime protocol, by ffmpeg, half a second of silence before it."""
     there = path.with_name(f"{path.stem}-24.wav")
-    subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", str(path), "-ar", "24000", str(there)], check=True)
+    command = ["ffmpeg", "-v", "error", "-y", "-i", str(path), "-af", "adelay=500", "-ar", "24000", str(there)]
+    subprocess.run(command, check=True)
     return there
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.clients.conftest import HERE, Guarded, Served, drive_node, got, raised
+from tests.clients.conftest import Guarded, Served, drive_node, got, raised
 from tests.clients.sounds import LONG, TEXT, at_24_khz, decoded, recording
 from tests.clients.test_openai import FORMATS, HEARD, READ, SAID
 from tests.clients.test_realtime import ANSWER, ANSWERED, QUESTION, in_order
@@ -151,15 +151,3 @@ def test_an_ephemeral_key_opens_and_a_wrong_one_does_not(talked: Seen) -> None:
 def test_nothing_is_left_behind(seen: Seen, talked: Seen, server: Served, thinking: Served) -> None:
     assert seen and talked
     assert server.settles(server.jobs, 0) == thinking.settles(thinking.jobs, 0) == 0
-
-
-def test_the_lock_file_names_no_host() -> None:
-    packages = json.loads((HERE / "node" / "package-lock.json").read_text())["packages"]
-    installed = [package for name, package in packages.items() if name]
-    assert installed and all(package["integrity"] and "resolved" not in package for package in installed)
-
-
-def test_the_environments_are_pinned_without_a_host() -> None:
-    for file in (HERE / "environments").iterdir():
-        for line in file.read_text().splitlines():
-            assert "==" in line and "://" not in line, (file.name, line)

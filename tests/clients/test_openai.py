@@ -39,11 +39,12 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="module")
-def seen(folder: Path, server: Served, guarded: Guarded) -> Seen:
+def seen(folder: Path, server: Served, thinking: Served, guarded: Guarded) -> Seen:
     """All that one version saw: it is run once."""
     version = next(name for name in VERSIONS if folder.name.startswith(name))
     plan = {
         "url": server.url,
+        "thinking": thinking.url,
         "guarded": guarded.served.url,
         "folder": str(folder),
         "recording": str(recording(folder, *SAID)),
@@ -147,6 +148,14 @@ def test_the_language_model_answers(seen: Seen) -> None:
     assert whole["request"].startswith("req_")
     assert streamed["text"] == whole["choices"][0]["message"]["content"]
     assert streamed["chunks"] >= 3 and streamed["usage"]["total_tokens"] > 0
+
+
+def test_a_tool_is_called_and_its_answer_is_used(seen: Seen) -> None:
+    tool = got(seen, "tool")
+    assert tool["reasons"] == ["tool_calls", "tool_calls"] and tool["ids"] == [True, True]
+    for call in (tool["whole"], tool["streamed"]):
+        assert (call["name"], json.loads(call["arguments"])) == ("weather", {"city": "Oslo"})
+    assert tool["said"] == "The tool says it rains."
 
 
 def test_what_it_says_it_understands(seen: Seen) -> None:

@@ -73,6 +73,7 @@ def test_every_frame_is_of_the_librarys_own_types(folder: Path, seen: Seen) -> N
     assert f"openai-{seen['version'].partition('.')[0]}" in folder.name
     assert seen["nonsense"] == 2, "the judge judges"
     assert seen["frames"] > 300
+    assert seen["largest"] < 64 * 1024, "some clients take no more than half a MiB"
     assert seen["invalid"] == []
 
 

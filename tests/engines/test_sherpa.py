@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.engines import models_sequences as sequences
 from tests.engines import models_sherpa as models
 from tests.engines.models_sherpa import LETTERS, say, spoken
 from tests.laws.laws import silence
@@ -19,10 +20,23 @@ from vivavoce.engines.sherpa.engine import hotwords
 from vivavoce.engines.sherpa.files import inspect
 
 Make = Callable[[Path], Path]
-STREAMING: list[Make] = [models.wenet_ctc, models.zipformer2_ctc, models.nemo_streaming_ctc, models.zipformer2_transducer]
-WHOLE: list[Make] = [models.nemo_ctc, models.zipformer_ctc, models.zipformer_transducer, models.sense_voice]
+STREAMING: list[Make] = [
+    models.wenet_ctc,
+    models.zipformer2_ctc,
+    models.nemo_streaming_ctc,
+    models.zipformer2_transducer,
+    sequences.nemo_streaming_transducer,
+]
+WHOLE: list[Make] = [
+    models.nemo_ctc,
+    models.zipformer_ctc,
+    models.zipformer_transducer,
+    models.sense_voice,
+    sequences.nemo_transducer,
+    sequences.nemo_tdt,
+]
 ALL = STREAMING + WHOLE
-BATCHED = [make for make in ALL if make is not models.wenet_ctc]
+BATCHED = [make for make in ALL if make not in (models.wenet_ctc, sequences.nemo_streaming_transducer)]
 
 
 def name(make: Make) -> str:

@@ -272,3 +272,16 @@ async def test_speech_over_a_reply_that_is_cut_off_is_still_judged() -> None:
         assert interrupted["reason"] == "speech"
         await caller.listen("response_complete", 2)
         assert caller.ear.stale == []
+
+
+async def test_a_microphone_that_stalls_behind_the_return_is_heard_again() -> None:
+    house = House()
+    async with calling(house.door) as caller:
+        await caller.speak(-0.5)
+        caller.cut()
+        await caller.back()
+        await caller.speak(-0.1)
+        await asyncio.sleep(0.6)
+        await caller.speak(-0.4, 1.2)
+        await caller.listen("response_complete", limit=60)
+        assert [event["text"] for event in caller.of("transcription") if event["final"]] == ["tell me about the sea"]

@@ -282,3 +282,21 @@ async def test_a_server_that_stops_lets_what_has_begun_be_said() -> None:
         await draining
         assert socket.connections == 0
     door.door.close()
+
+
+async def test_a_voice_that_cannot_be_opened_is_told_with_its_reason() -> None:
+    door = Door()
+    async with connected(socket_of(door)) as client:
+        speaker = Speaker(client)
+        await speaker.client.hears()
+        for wrong, param in (
+            ({"model": "nothing-here"}, "model"),
+            ({"voice": "nobody"}, "voice"),
+            ({"format": "mid"}, "format"),
+        ):
+            speaker.say("start", **wrong)
+            error = (await speaker.until("error"))["error"]
+            assert (error["type"], error["param"]) == ("invalid_request_error", param)
+        speaker.say("start", format="pcm")
+        await speaker.until("started")
+    door.door.close()

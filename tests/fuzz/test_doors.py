@@ -38,6 +38,7 @@ def virtually(work: Coroutine[Any, Any, None]) -> None:
         assert not left, left
 
 
+LARGEST = 50
 EVENTS = [
     "session.update", "input_audio_buffer.append", "input_audio_buffer.commit", "input_audio_buffer.clear",
     "conversation.item.create", "conversation.item.retrieve", "conversation.item.delete", "conversation.item.truncate",
@@ -82,7 +83,7 @@ def dialogues(kinds: list[str]) -> st.SearchStrategy[list[tuple[Any, float]]]:
     return st.lists(st.tuples(messages(kinds), st.sampled_from([0.0, 0.0, 0.01, 3.0])), max_size=12)
 
 
-@fixed(1_000)
+@fixed(500)
 @given(messages(list(MESSAGE_TYPES)))
 def test_every_text_is_a_message_or_a_complaint(message: Any) -> None:
     try:
@@ -94,7 +95,7 @@ def test_every_text_is_a_message_or_a_complaint(message: Any) -> None:
         assert error.code and 0 < len(error.message) < 2_000
 
 
-@fixed(1_000)
+@fixed(500)
 @given(messages(EVENTS))
 def test_every_realtime_text_is_an_object_or_nothing(message: Any) -> None:
     if isinstance(message, str):
@@ -114,14 +115,14 @@ def test_every_frame_is_reply_audio_or_invalid(frame: bytes, rate: int) -> None:
 
 
 @fixed(600)
-@given(st.lists(st.tuples(st.floats(0, 5), st.integers(0, 50)), max_size=40))
+@given(st.lists(st.tuples(st.floats(0, 5), st.integers(0, LARGEST)), max_size=40))
 def test_a_bucket_never_gives_more_than_it_says(asked: list[tuple[float, int]]) -> None:
     bucket, now, given_out = Bucket(10.0, 20.0), 0.0, 0
     for pause, amount in asked:
         now += pause
         if bucket.admit(now, amount):
             given_out += amount
-        assert given_out <= 20 + 10 * now + 1e-6
+        assert given_out <= 20 + 10 * now + LARGEST + 1e-6, "it goes into debt for one event"
 
 
 @fixed(120)
@@ -178,7 +179,7 @@ def test_the_values_reach_real_messages() -> None:
     """Not everything made up is nonsense: otherwise nothing behind the first check would be tried."""
     found: list[object] = []
 
-    @fixed(200)
+    @fixed(80)
     @given(messages(list(MESSAGE_TYPES)))
     def collect(message: Any) -> None:
         try:

@@ -118,6 +118,7 @@ async def caller(server: LiveServer, label: str = "vivavoce", relay: dict[str, A
     peer = RTCPeerConnection(RTCConfiguration(iceServers=servers, iceTransportPolicy=policy))
     microphone = Microphone()
     peer.addTrack(microphone)
+    peer.addTransceiver("video")  # as pages with a camera do: it is declined, and the call goes on
     one = Caller(server, peer, microphone, peer.createDataChannel(label))
     one.channel.on("message", lambda text: one.events.append(json.loads(text)))
     hearing: list[asyncio.Task[None]] = []

@@ -17,4 +17,3 @@ export { WebRtcTransport, type WebRtcTransportOptions } from "./transports/webrt
 export { type SocketLike, type Source, WebSocketTransport, type WebSocketTransportOptions } from "./transports/websocket.js";
 export type { AudioFrame, Stamp } from "./wire/frames.js";
 export type * from "./wire/messages.js";
-export type { ResumeRequest, ResumeTicket, SessionResumed } from "./wire/resumption.js";

@@ -1,10 +1,11 @@
 /** A server that keeps the protocol of `/ws/audio`, resumption included, without engines: what it hears it writes down. */
 
-import type { ClientMessage, Ready, ServerMessage } from "../src/wire/messages.js";
-import type { ResumeRequest, SessionResumed } from "../src/wire/resumption.js";
+import type { ClientMessage, Ready, Resume, ServerMessage, SessionResumed } from "../src/wire/messages.js";
 
 export const READY: Ready = {
   type: "ready",
+  seq: 1,
+  resume: null,
   session: "",
   version: 1,
   audio: {
@@ -149,7 +150,7 @@ export class Visit {
   ) {}
 
   message(text: string): void {
-    const said: ClientMessage | ResumeRequest = JSON.parse(text);
+    const said: ClientMessage = JSON.parse(text);
     if (this.session === null) return this.first(said);
     if (this.session.visitor !== this.visitor) return;
     this.session.before = "";
@@ -168,7 +169,7 @@ export class Visit {
     this.session.visitor = null;
   }
 
-  private first(said: ClientMessage | ResumeRequest): void {
+  private first(said: ClientMessage): void {
     if (said.type === "resume") return this.resume(said);
     if (said.type !== "hello") throw new Error(`a session begins with hello, not ${said.type}`);
     const session = new ModelSession(`session-${this.server.sessions.length + 1}`);
@@ -180,10 +181,10 @@ export class Visit {
     session.tell({ ...READY, session: session.id, ...{ resume } });
   }
 
-  private resume(said: ResumeRequest): void {
+  private resume(said: Resume): void {
     const session = this.server.sessions.find(({ id, token, before }) => id === said.session && token !== "" && [token, before].includes(said.token));
     const sent = session?.replies.get(said.generation ?? -1);
-    if (!session || said.seq > session.log.length || said.samples > (sent?.pcm.length ?? 0)) {
+    if (!session || said.seq > session.log.length || (said.samples ?? 0) > (sent?.pcm.length ?? 0)) {
       const code = session ? "resume_gap" : "session_not_found";
       const error = { type: "error", seq: 1, turn: 0, revision: 0, generation: 0, code, message: code, retryable: false };
       return this.visitor.message(JSON.stringify({ ...error, retry_after: null }));
@@ -204,7 +205,7 @@ export class Visit {
     this.visitor.message(JSON.stringify(resumed));
     for (const text of missed) this.visitor.message(text);
     for (const [generation, reply] of session.replies) {
-      const held = generation === said.generation ? said.samples : generation < (said.generation ?? 0) ? reply.sent : 0;
+      const held = generation === said.generation ? (said.samples ?? 0) : generation < (said.generation ?? 0) ? reply.sent : 0;
       reply.sent = Math.min(reply.sent, held);
     }
     session.flush();
@@ -216,7 +217,7 @@ export class Visit {
     session.visits += 1;
   }
 
-  private take(session: ModelSession, said: ClientMessage | ResumeRequest): void {
+  private take(session: ModelSession, said: ClientMessage): void {
     switch (said.type) {
       case "ping":
         return session.tell({ type: "pong", id: said.id ?? null });

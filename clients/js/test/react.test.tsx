@@ -105,7 +105,9 @@ test("a client of one's own stays connected when the component goes", LIMIT, asy
 });
 
 test("the view: discarded and continued turns go, cut replies keep what was heard, a hundred turns are kept", () => {
-  const stamp = (turn: number): { turn: number; revision: number; generation: number } => ({ turn, revision: 1, generation: turn });
+  const stamp = (turn: number): { seq: number; turn: number; revision: number; generation: number } => {
+    return { seq: 0, turn, revision: 1, generation: turn };
+  };
   let view = { ...EMPTY_VIEW };
   const hear = (message: Parameters<typeof onMessage>[1]): VoiceView => (view = onMessage(view, message));
   hear({ type: "speech_started", ...stamp(1), at: 0 });

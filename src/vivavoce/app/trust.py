@@ -29,10 +29,15 @@ def signing_keys_of(settings: Settings, clock: Clock) -> SigningKeys | None:
     options = settings.server.jwt
     if not options.jwks_url:
         return None
-    rule = next((name for name in ("local_only", "offline") if getattr(settings, name)), None)
-    check_place(options.jwks_url, rule=rule)
-    check_library()
+    check_signing(settings)
     return SigningKeys(Place(options.jwks_url, options.jwks_lifetime), clock, public_keys)
+
+
+def check_signing(settings: Settings) -> None:
+    """Raises ConfigurationError where the keys at ``server.jwt.jwks_url`` may not be fetched, or could not be read."""
+    rule = next((name for name in ("local_only", "offline") if getattr(settings, name)), None)
+    check_place(settings.server.jwt.jwks_url, rule=rule)
+    check_library()
 
 
 def entrance_of(options: ServerOptions, keys: KeyFile, clock: Clock, signing: SigningKeys | None = None) -> Entrance:

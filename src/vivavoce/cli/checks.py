@@ -61,6 +61,7 @@ def everything(config: Path | None, assignments: list[str] | None) -> list[Check
         _disk(models),
         _port(settings.server.host, settings.server.port),
         *_tls(settings),
+        *_signing(settings),
         codecs(),
         _page(),
         _sound(),
@@ -207,6 +208,21 @@ def _tls(settings: Settings) -> Iterator[Check]:
         return
     if context is not None:
         yield Check("certificate", "ok", f"{options.certificate_file}; the server speaks https and wss only")
+
+
+def _signing(settings: Settings) -> Iterator[Check]:
+    """Where public keys come from, if from an address; nobody is asked."""
+    from vivavoce.app.trust import check_signing
+
+    url = settings.server.jwt.jwks_url
+    if not url:
+        return
+    try:
+        check_signing(settings)
+    except ConfigurationError as error:
+        yield Check("signing keys", "fail", error.message, "correct server.jwt, or do as it says")
+    else:
+        yield Check("signing keys", "ok", f"{url}; they are fetched when the server starts")
 
 
 def codecs(find: Callable[[str], object | None] = find_spec) -> Check:

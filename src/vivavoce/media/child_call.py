@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vivavoce.contracts.errors import LimitExceeded, Overloaded, ProtocolViolation, Unavailable, VivavoceError
-from vivavoce.flow.tasks import TaskScope
+from vivavoce.flow.tasks import Signal, TaskScope
 from vivavoce.media.frames import FRAME, RATE, read_reply
 from vivavoce.media.peers import Backend, Json, Peer, State
 from vivavoce.media.playout import Pace, Played, Playout
@@ -18,7 +18,8 @@ from vivavoce.workers.wire import Kind, pack, pack_json, read_json
 
 REPORT = 5
 """Frames between two reports of what was played."""
-MAX_TASKS = 16
+MESSAGES = 4
+"""Messages of the largest size that may come in one second; whoever sends more is hung up on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,18 @@ class Mouthpiece:
         self._pace = Pace(FRAME / RATE)
         self._reported = playout.played
         self._since = 0
+        self._flows = False
+        self._changed = Signal()
+
+    def flow(self, flows: bool) -> None:
+        """Whether there is a network: without one the reply stands still."""
+        self._flows = flows
+        self._changed.notify()
 
     async def next(self) -> bytes:
         """See peers.Mouth."""
+        while not self._flows:
+            await self._changed.wait()
         loop = asyncio.get_running_loop()
         await asyncio.sleep(self._pace.wait(loop.time()))
         frame = self._playout.take()
@@ -75,20 +85,23 @@ class ChildCall:
         self._audio = audio
         self._over = over
         self._playout = Playout(RATE, FRAME, limits.playout_delay)
-        self._scope = TaskScope(self._failed, limit=MAX_TASKS)
+        self._mouth = Mouthpiece(self._playout, self._played)
+        self._scope = TaskScope(self._failed, limit=limits.max_candidates + 2)
         self._peer: Peer | None = None
         self._answered = False
         self._candidates = 0
         self._early: deque[Json | None] = deque()
         self._patience: Callable[[], None] = lambda: None
         self._ended = False
+        self._second = 0
+        self._said_in_second = 0
 
     # --- life
 
     def start(self, backend: Backend, sdp: str) -> None:
         """Answer the offer; the answer follows as a frame."""
         self._wait_for_network("did not connect")
-        self._peer = backend.peer(self, Mouthpiece(self._playout, self._played))
+        self._peer = backend.peer(self, self._mouth)
         self._scope.start(self._answer(self._peer, sdp), name=f"call {self._number} answers")
 
     async def _answer(self, peer: Peer, sdp: str) -> None:
@@ -177,8 +190,14 @@ class ChildCall:
 
     def said(self, label: str, text: str) -> None:
         """See PeerEvents. Size counts, before anything is copied on."""
+        second = int(asyncio.get_running_loop().time())
+        if second != self._second:
+            self._second, self._said_in_second = second, 0
+        self._said_in_second += len(text)
         if len(text) > self._limits.max_message:
             self._end(LimitExceeded(f"a message has at most {self._limits.max_message} bytes", retryable=False))
+        elif self._said_in_second > MESSAGES * self._limits.max_message:
+            self._end(LimitExceeded("too much comes on a data channel; send less at a time", retryable=False))
         else:
             self._tell({"channel": label[:100], "text": text})
 
@@ -191,7 +210,9 @@ class ChildCall:
         match state:
             case "connected":
                 self._patience()
+                self._mouth.flow(True)
             case "disconnected":
+                self._mouth.flow(False)
                 self._wait_for_network("lost its network and did not find it again")
             case "closed":
                 self._end(None)

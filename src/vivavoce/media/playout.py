@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from vivavoce.contracts.audio import SAMPLE_WIDTH
 from vivavoce.contracts.errors import Overloaded
 
-CAPACITY = 10.0
-"""Seconds of audio that may wait; sessions send 0.6 s ahead of what was played."""
+CAPACITY = 130.0
+"""Seconds of audio that may wait: a whole reply, where there is no network to take it. Sessions send 0.6 s ahead."""
 LATE = 0.2
 """Seconds the pace may lag behind before it starts anew instead of catching up."""
 

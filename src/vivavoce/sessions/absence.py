@@ -94,18 +94,24 @@ class Absence:
 
     def _hand_on(self) -> None:
         listening = self._driver.listening
+        before = self._size
         self._handing_on = True  # some detectors judge while they are handed audio
-        while self._waiting and listening.microphone.position - listening.judged <= AHEAD:
+        while self._waiting and listening.microphone.position - max(listening.judged, listening.microphone.begun) <= AHEAD:
             self._next()
         self._handing_on = False
-        self._stop_watch()
+        if self._size < before:
+            self._stop_watch()
+            self._stop_watch = _nothing
         if self._waiting:
-            self._stop_watch = self._clock.call_later(UNJUDGED, self._unjudged)
+            # Audio that keeps coming must not put it off.
+            if self._stop_watch is _nothing:
+                self._stop_watch = self._clock.call_later(UNJUDGED, self._unjudged)
         elif self._clock.now() >= self._catching_up_until:
             self.returning = False
             listening.on_judged = None
 
     def _unjudged(self) -> None:
+        self._stop_watch = _nothing
         self.flush()
 
     def _next(self) -> None:
@@ -116,6 +122,7 @@ class Absence:
     def _stop(self) -> None:
         self._stop_patience()
         self._stop_watch()
+        self._stop_watch = _nothing
         self._driver.listening.on_judged = None
 
 

@@ -70,6 +70,7 @@ class Microphone:
         "_level",
         "_peak",
         "_ring",
+        "begun",
         "dropped",
         "position",
         "tap",
@@ -86,6 +87,8 @@ class Microphone:
         self._credit = 0.0
         self._level = self._peak = -96.0
         self.position = 0
+        self.begun = 0
+        """Where the stream goes on behind its last gap: before it there is nothing that could still be judged."""
         self.dropped = 0
         self.tap: Callable[[AudioChunk], None] | None = None
 
@@ -144,6 +147,7 @@ class Microphone:
             self._gaps += 1
             self._gap_samples += samples
             self.position += samples
+            self.begun = self.position
             self._ring.clear(self.position)
             self._lag, self._late_since = 0.0, None
 

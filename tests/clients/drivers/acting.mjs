@@ -55,7 +55,7 @@ export class Inbox {
   }
 
   /** The next event like that. */
-  next(wanted, name, seconds = 60) {
+  next(wanted, name, seconds = 120) {
     return new Promise((done, fail) => {
       const timer = setTimeout(() => {
         const seen = this.events.map((event) => event.type).join(", ");

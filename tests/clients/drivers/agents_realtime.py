@@ -19,7 +19,7 @@ from agents.realtime.openai_realtime import get_server_event_type_adapter
 from pydantic import ValidationError
 
 URL, RECORDING, FOLDER = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-SECONDS = 60.0
+SECONDS = 120.0
 asked: list[str] = []
 """Cities the tool was asked for."""
 
@@ -79,9 +79,7 @@ class Talk:
         """The frame itself."""
         event = await self.until(
             lambda event: (
-                event.type == "raw_model_event"
-                and event.data.type == "raw_server_event"
-                and event.data.data["type"] == kind
+                event.type == "raw_model_event" and event.data.type == "raw_server_event" and event.data.data["type"] == kind
             )
         )
         return event.data.data

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 PLAN = json.loads(sys.argv[1])
 FOLDER = Path(PLAN["folder"])
-SECONDS = 60.0
+SECONDS = 120.0
 """Longest wait for an event."""
 PIECE = 4_800
 """Bytes of 100 ms at 24 kHz."""
@@ -37,7 +37,8 @@ TOOL = {
 
 adapter: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 invalid: list[str] = []
-frames = 0
+frames: list[int] = []
+"""Their sizes."""
 
 
 def client_of(url: str, key: str = "unused") -> AsyncOpenAI:
@@ -61,9 +62,8 @@ class Talk:
         self.events: list[Any] = []
 
     async def next(self) -> Any:
-        global frames
         raw = await asyncio.wait_for(self.connection.recv_bytes(), SECONDS)
-        frames += 1
+        frames.append(len(raw))
         try:
             adapter.validate_json(raw)
         except ValidationError as error:
@@ -273,15 +273,15 @@ async def without_asyncio() -> Any:
 
     def converse() -> Any:
         ws = PLAN["url"].replace("http://", "ws://")
-        with OpenAI(base_url=f"{PLAN['url']}/v1", websocket_base_url=f"{ws}/v1", api_key="unused") as client:
-            with client.realtime.connect(model="gpt-realtime") as connection:
-                connection.session.update(session={"type": "realtime", "output_modalities": ["text"]})
-                content = [{"type": "input_text", "text": "Where is the key?"}]
-                connection.conversation.item.create(item={"type": "message", "role": "user", "content": content})
-                connection.response.create()
-                for event in connection:
-                    if event.type == "response.output_text.done":
-                        return event.text
+        client = OpenAI(base_url=f"{PLAN['url']}/v1", websocket_base_url=f"{ws}/v1", api_key="unused")
+        with client, client.realtime.connect(model="gpt-realtime") as connection:
+            connection.session.update(session={"type": "realtime", "output_modalities": ["text"]})
+            content = [{"type": "input_text", "text": "Where is the key?"}]
+            connection.conversation.item.create(item={"type": "message", "role": "user", "content": content})
+            connection.response.create()
+            for event in connection:
+                if event.type == "response.output_text.done":
+                    return event.text
         return None
 
     return await asyncio.to_thread(converse)
@@ -323,7 +323,7 @@ async def main() -> dict[str, Any]:
     }
     results = await asyncio.gather(*(one(work) for work in acts.values()))
     seen = {"version": openai.__version__, **dict(zip(acts, results, strict=True))}
-    return {**seen, "frames": frames, "invalid": invalid, "nonsense": rejects_nonsense()}
+    return {**seen, "frames": len(frames), "largest": max(frames), "invalid": invalid, "nonsense": rejects_nonsense()}
 
 
 tell(asyncio.run(main()))

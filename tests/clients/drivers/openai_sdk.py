@@ -98,6 +98,45 @@ def chat_stream() -> dict[str, Any]:
     }
 
 
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "The weather in a city.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+
+
+def tool() -> dict[str, Any]:
+    """A call, its result, and what comes of it; whole and streamed."""
+    thinking = OpenAI(base_url=f"{PLAN['thinking']}/v1", api_key="unused", max_retries=0)
+    messages: list[Any] = [{"role": "user", "content": "What is the weather like?"}]
+    wanted: dict[str, Any] = {"model": "default", "messages": messages, "tools": [TOOL]}
+    whole = thinking.chat.completions.create(**wanted).choices[0]
+    chunks = list(thinking.chat.completions.create(**wanted, stream=True))
+    pieces = [call for chunk in chunks for choice in chunk.choices for call in choice.delta.tool_calls or ()]
+    messages += [
+        whole.message.model_dump(exclude_none=True),
+        {"role": "tool", "tool_call_id": whole.message.tool_calls[0].id, "content": "it rains"},
+    ]
+    text = "".join(
+        choice.delta.content or ""
+        for chunk in thinking.chat.completions.create(**wanted, stream=True)
+        for choice in chunk.choices
+    )
+    return {
+        "reasons": [whole.finish_reason, chunks[-1].choices[0].finish_reason],
+        "whole": whole.message.tool_calls[0].function.model_dump(),
+        "streamed": {
+            "name": pieces[0].function.name,
+            "arguments": "".join(piece.function.arguments or "" for piece in pieces),
+        },
+        "ids": [bool(whole.message.tool_calls[0].id), bool(pieces[0].id)],
+        "said": text,
+    }
+
+
 def round_trip() -> list[str]:
     texts = []
     for sentence in PLAN["sentences"]:
@@ -163,6 +202,7 @@ seen = {
     "unknown model": act(lambda: client.models.retrieve("nobody/of-that-name").id),
     "chat": act(chat),
     "chat stream": act(chat_stream),
+    "tool": act(tool),
     "round trip": act(round_trip),
     "bad voice": act(lambda: with_defaults(voice="nobody")),
     "bad model": act(lambda: with_defaults(model="nobody")),

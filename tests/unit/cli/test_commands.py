@@ -6,11 +6,13 @@ import json
 import socket
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from tests.conftest import require
 from tests.unit.transports.certificates import certificate
 from vivavoce import __version__
 from vivavoce.app import engines
@@ -227,3 +229,13 @@ def test_doctor_looks_at_the_certificate(tmp_path: Path) -> None:
     assert said(made.key)["status"] == "ok"
     broken = said(tmp_path / "nowhere.key")
     assert (broken["status"], "nowhere.key cannot be read" in broken["detail"]) == ("fail", True)
+
+
+def test_doctor_looks_at_the_place_of_signing_keys() -> None:
+    def said(url: str) -> dict[str, str]:
+        result = CliRunner().invoke(app, ["doctor", "--json", "--set", f"server.jwt.jwks_url={url}"])
+        return next(check for check in json.loads(result.stdout)["checks"] if check["name"] == "signing keys")
+
+    assert "must come over https" in said("http://keys.example/jwks.json")["detail"]
+    require(find_spec("cryptography"), "cryptography is not installed (pip install 'vivavoce[jwt]')")
+    assert said("https://keys.example/jwks.json")["status"] == "ok"

@@ -18,7 +18,7 @@ from vivavoce.contracts.errors import (
     Unavailable,
     VivavoceError,
 )
-from vivavoce.media.child_call import REPORT, CallLimits, ChildCall
+from vivavoce.media.child_call import MESSAGES, REPORT, CallLimits, ChildCall
 from vivavoce.media.frames import FRAME, RATE, pack_reply
 from vivavoce.media.peers import Json, Mouth, Peer, PeerEvents
 from vivavoce.workers.wire import Decoder, Kind, dump_json
@@ -94,10 +94,13 @@ class Stage:
         return [told["played"] for told in self.told if "played" in told]
 
 
-async def started(library: Scripted | None = None) -> Stage:
+async def started(library: Scripted | None = None, *, connected: bool = True) -> Stage:
     stage = Stage(library or Scripted())
     stage.call.start(stage.library, "offer")
     await asyncio.sleep(stage.library.gathering + 0.001)
+    if connected and not stage.ended:
+        stage.call.state("connected")
+        stage.told.pop()
     return stage
 
 
@@ -144,6 +147,36 @@ async def test_a_pause_stands_still_and_a_clear_is_final() -> None:
     await stage.call.close()
 
 
+async def test_without_a_network_a_reply_stands_still_and_none_of_it_is_lost() -> None:
+    stage = await started(connected=False)
+    stage.call.receive(Kind.AUDIO, pack_reply(1, 0, b"\x01\x01" * FRAME * 2))
+    speaking = asyncio.get_running_loop().create_task(stage.speak(2))
+    await asyncio.sleep(1)
+    assert not speaking.done()
+    stage.call.state("connected")
+    assert b"".join(await speaking) == b"\x01\x01" * FRAME * 2
+    stage.call.state("disconnected")
+    speaking = asyncio.get_running_loop().create_task(stage.speak(1))
+    await asyncio.sleep(1)
+    assert not speaking.done()
+    stage.call.state("connected")
+    await speaking
+    await stage.call.close()
+
+
+async def test_a_flood_of_messages_ends_its_call() -> None:
+    stage = await started()
+    for _ in range(MESSAGES):
+        stage.call.said("vivavoce", "x" * LIMITS.max_message)
+    assert stage.ended == []
+    await asyncio.sleep(1.0)
+    for _ in range(MESSAGES + 1):
+        stage.call.said("vivavoce", "x" * LIMITS.max_message)
+    [error] = stage.ended
+    assert isinstance(error, LimitExceeded)
+    await stage.call.close()
+
+
 async def test_messages_go_both_ways() -> None:
     stage = await started()
     assert stage.library.events is not None
@@ -163,7 +196,7 @@ async def test_messages_go_both_ways() -> None:
 
 
 async def test_a_call_that_does_not_connect_is_given_up() -> None:
-    stage = await started()
+    stage = await started(connected=False)
     await asyncio.sleep(LIMITS.connect_timeout - 0.1)
     assert stage.ended == []
     await asyncio.sleep(0.2)
@@ -239,7 +272,7 @@ async def test_bounds_hold() -> None:
     with pytest.raises(ProtocolViolation):
         stage.call.receive(Kind.RESET, b"")
     with pytest.raises(Overloaded):
-        for second in range(20):
+        for second in range(200):
             stage.call.receive(Kind.AUDIO, pack_reply(1, second * RATE, bytes(2 * RATE)))
     stage.library.events.said("vivavoce", "x" * (LIMITS.max_message + 1))
     [error] = stage.ended

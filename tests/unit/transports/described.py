@@ -79,7 +79,9 @@ def hooks(app: FastAPI) -> dict[str, list[Callable[[httpx.Response], Coroutine[A
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile("".join(".+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{[^}]+\})", path)))
+    return re.compile(
+        "".join(".+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{[^}]+\})", path)), re.DOTALL
+    )
 
 
 def _bare(content_type: str) -> str:

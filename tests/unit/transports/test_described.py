@@ -40,7 +40,7 @@ from vivavoce.transports.entrance import Entrance
 from vivavoce.transports.http import handler as http
 from vivavoce.transports.http.models import MachineInfo, ModelInfo, ModelList
 from vivavoce.transports.http.page import Page
-from vivavoce.transports.http.schemas import State, WorkerStatus
+from vivavoce.transports.http.schemas import ProviderStatus, State, WorkerStatus
 from vivavoce.transports.openai import handler as openai
 from vivavoce.transports.openai.options import OpenAIOptions
 from vivavoce.transports.options import RateOptions, ServerOptions
@@ -92,6 +92,9 @@ class Running:
 
     def workers(self) -> list[WorkerStatus]:
         return [WorkerStatus(group="g", state="ready", pid=1, engines=["e"], jobs=0)]
+
+    def providers(self) -> list[ProviderStatus]:
+        return [ProviderStatus(name="e", kind="stt", place=0, found=False, local=True, state="closed")]
 
 
 @dataclass
@@ -259,6 +262,8 @@ def _unknown(path: str) -> dict[str, Any]:
         return {"address": path.replace("{name}", "b")}
     if path == "/v1/models/{name}":
         return {"address": "/v1/models/a/b"}
+    if path == "/v1/realtime/calls/{rest}":
+        return {"address": "/v1/realtime/calls/a%0Ab"}
     if "{id}" in path:
         return BODIES.get(path, {}).copy()
     changes = {key: dict(value) for key, value in BODIES[path].items()}

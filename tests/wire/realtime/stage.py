@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from tests.wire.stage import ports
@@ -52,9 +53,9 @@ class RecordedDirection:
         self._calls.append(["truncate", generation, samples])
         return "Heard."
 
-    def insert(self, message: Message, behind: int | None = None) -> int:
+    def insert(self, message: Message, behind: Sequence[int] | None = None) -> int:
         self._keys -= 1
-        self._calls.append(["insert", message.role, message.text, behind])
+        self._calls.append(["insert", message.role, message.text, behind if behind is None else list(behind)])
         return self._keys
 
     def remove(self, key: int, role: str) -> None:

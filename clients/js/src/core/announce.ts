@@ -2,8 +2,7 @@
 
 import { VoiceError } from "../errors.js";
 import type { EventName, VoiceEvents } from "../events.js";
-import type { Incoming } from "../wire/frames.js";
-import type { SessionResumed } from "../wire/resumption.js";
+import type { ServerMessage, SessionResumed } from "../wire/messages.js";
 import type { Command, Sink } from "./commands.js";
 
 /** Messages whose event has their own name and themselves as its value. */
@@ -23,25 +22,25 @@ const SAME = [
   "settings",
   "goodbye",
 ] as const satisfies readonly EventName[];
-type Same = Extract<Incoming, { type: (typeof SAME)[number] }>;
+type Same = Extract<ServerMessage, { type: (typeof SAME)[number] }>;
 
 export function emission<K extends EventName>(event: K, value: VoiceEvents[K]): Command {
   // The union of emissions is made of exactly these pairs, which the compiler cannot see for an open `K`.
   return { do: "emit", event, value } as Command;
 }
 
-export function announce(message: Exclude<Incoming, SessionResumed>, tell: Sink): void {
+export function announce(message: Exclude<ServerMessage, SessionResumed>, tell: Sink): void {
   tell(emission("message", message));
   if (message.type === "ready") tell(emission("ready", message));
   if (message.type === "error") tell(emission("error", asError(message)));
   if (isSame(message)) tell(emission<EventName>(message.type, message));
 }
 
-function isSame(message: Incoming): message is Same {
+function isSame(message: ServerMessage): message is Same {
   const types: readonly string[] = SAME;
   return types.includes(message.type);
 }
 
-function asError({ code, message, retryable, retry_after }: Extract<Incoming, { type: "error" }>): VoiceError {
+function asError({ code, message, retryable, retry_after }: Extract<ServerMessage, { type: "error" }>): VoiceError {
   return new VoiceError(code, message, { retryable, retryAfter: retry_after });
 }

@@ -2,7 +2,6 @@
 
 import type { EventName, VoiceEvents } from "../events.js";
 import type { ClientMessage, Hello } from "../wire/messages.js";
-import type { ResumeRequest } from "../wire/resumption.js";
 
 /**
  * - `retry`: connect again. `opening`: a connection took too long. `ping`: time for a sign of life. `pong`: none came back.
@@ -22,7 +21,7 @@ export type Emission = {
 export type Command =
   | Emission
   | { readonly do: "connect"; readonly hello: Hello }
-  | { readonly do: "send"; readonly message: ClientMessage | ResumeRequest }
+  | { readonly do: "send"; readonly message: ClientMessage }
   | { readonly do: "sendAudio"; readonly pcm: Int16Array }
   | { readonly do: "close"; readonly code: number }
   | { readonly do: "arm"; readonly timer: Timer; readonly ms: number }

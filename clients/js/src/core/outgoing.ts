@@ -1,10 +1,9 @@
 /** Control messages: kept in order until they are sent, and remembered until the server is known to have them. */
 
-import type { Incoming } from "../wire/frames.js";
-import type { ClientMessage } from "../wire/messages.js";
+import type { ClientMessage, ServerMessage } from "../wire/messages.js";
 
 /** What an application says besides audio. */
-export type Control = Exclude<ClientMessage, { type: "hello" | "played" | "ping" | "goodbye" }>;
+export type Control = Exclude<ClientMessage, { type: "hello" | "resume" | "played" | "ping" | "goodbye" }>;
 
 interface Entry {
   readonly message: Control;
@@ -59,7 +58,7 @@ export class Outgoing {
   }
 
   /** Take note of what an event of the server proves. */
-  heard(message: Incoming): void {
+  heard(message: ServerMessage): void {
     switch (message.type) {
       case "pong":
         if (typeof message.id === "number") this.proveUpTo(message.id);

@@ -4,9 +4,8 @@
 
 import { VoiceError } from "../errors.js";
 import type { ClientState, EventName, SessionLost, VoiceEvents } from "../events.js";
-import { type Incoming, parseMessage, PROTOCOL_VERSION } from "../wire/frames.js";
-import type { Hello, Ready } from "../wire/messages.js";
-import type { ResumeTicket, SessionResumed } from "../wire/resumption.js";
+import { parseMessage, PROTOCOL_VERSION } from "../wire/frames.js";
+import type { Hello, Ready, Resumption, ServerMessage, SessionResumed } from "../wire/messages.js";
 import { announce, emission } from "./announce.js";
 import type { Sink, Timer } from "./commands.js";
 import type { Control } from "./outgoing.js";
@@ -43,7 +42,7 @@ export class Session {
 
   private link: Link = "idle";
   private wishes: Wishes;
-  private ticket: ResumeTicket | null = null;
+  private ticket: Resumption | null = null;
   private session = "";
   private seq = 0;
   private resumed: SessionResumed | null = null;
@@ -186,7 +185,7 @@ export class Session {
     return { type: "hello", version: PROTOCOL_VERSION, audio, acknowledge, ...this.wishes };
   }
 
-  private receive(message: Incoming): void {
+  private receive(message: ServerMessage): void {
     if (message.type === "session_resumed") return this.resume(message);
     if (message.type === "ready") return this.begin(message);
     if (this.link === "greeting" || this.link === "resuming") return this.refused(message);
@@ -200,10 +199,11 @@ export class Session {
     if (this.replayLeft <= 0) this.settle();
   }
 
-  private begin(ready: Ready & { readonly resume?: ResumeTicket | null; readonly seq?: number }): void {
+  private begin(ready: Ready): void {
     if (this.link !== "greeting") return;
     this.ready = ready;
     this.session = ready.session;
+    // Older servers say nothing of either.
     this.ticket = ready.resume ?? null;
     this.seq = ready.seq ?? 0;
     this.traffic.restart(ready, this.unheard);
@@ -244,7 +244,7 @@ export class Session {
   }
 
   /** Before a session stands only errors are said. */
-  private refused(message: Incoming): void {
+  private refused(message: ServerMessage): void {
     if (message.type !== "error") return;
     if (this.link === "resuming" && REFUSALS.has(message.code)) return this.greet(message.code);
     announce(message, this.tell);

@@ -1,8 +1,8 @@
 /** What flows while a session stands, both ways, and what of it survives its connection. */
 
 import { VoiceError } from "../errors.js";
-import { type AudioFrame, type Incoming, parseFrame } from "../wire/frames.js";
-import type { Ready } from "../wire/messages.js";
+import { type AudioFrame, parseFrame } from "../wire/frames.js";
+import type { Ready, ServerMessage } from "../wire/messages.js";
 import { Backlog } from "./backlog.js";
 import type { Sink } from "./commands.js";
 import { Ledger } from "./ledger.js";
@@ -108,7 +108,7 @@ export class Traffic {
   }
 
   /** A message that was not heard before. */
-  heard(message: Incoming): void {
+  heard(message: ServerMessage): void {
     this.outgoing.heard(message);
     this.work.heard(message);
     switch (message.type) {

@@ -1,6 +1,7 @@
 /** Whether a reply is awaited or spoken. */
 
-import type { Incoming } from "../wire/frames.js";
+import type { ServerMessage } from "../wire/messages.js";
+
 
 export class Work {
   private turn = 0;
@@ -15,7 +16,7 @@ export class Work {
     this.typed += 1;
   }
 
-  heard(message: Incoming): void {
+  heard(message: ServerMessage): void {
     switch (message.type) {
       case "transcription":
         if (message.final) this.begin(message.turn);

@@ -1,8 +1,7 @@
 /** Bytes and text of the wire, read with suspicion. */
 
 import { VoiceError } from "../errors.js";
-import type { Ready, ServerMessage } from "./messages.js";
-import type { ResumeTicket, SessionResumed } from "./resumption.js";
+import type { ServerMessage } from "./messages.js";
 
 export const PROTOCOL_VERSION = 1;
 export const HEADER_BYTES = 16;
@@ -21,11 +20,6 @@ export interface AudioFrame extends Stamp {
   /** Mono PCM at the session's output rate. */
   readonly pcm: Int16Array;
 }
-
-/** Whatever the server says: every message may carry its number in the session. */
-export type Incoming = (Exclude<ServerMessage, Ready> | (Ready & { readonly resume?: ResumeTicket | null }) | SessionResumed) & {
-  readonly seq?: number;
-};
 
 /**
  * Header, little-endian: version u8, flags u8, revision u16, turn u32, generation u32, offset u32; then PCM s16le mono.
@@ -52,7 +46,7 @@ export function parseFrame(data: ArrayBuffer): AudioFrame {
  *
  * @throws VoiceError `wire_error`
  */
-export function parseMessage(text: string): Incoming {
+export function parseMessage(text: string): ServerMessage {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -64,7 +58,7 @@ export function parseMessage(text: string): Incoming {
 }
 
 // The fields are the server's promise: it is generated from the same schema as the types, and tested against it.
-function isMessage(value: unknown): value is Incoming {
+function isMessage(value: unknown): value is ServerMessage {
   return typeof value === "object" && value !== null && "type" in value && typeof value.type === "string";
 }
 

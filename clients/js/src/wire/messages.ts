@@ -21,6 +21,7 @@ export interface AudioWish {
 
 export type ClientMessage =
   | Hello
+  | Resume
   | Commit
   | Interrupt
   | TypedText
@@ -40,6 +41,7 @@ export interface Commit {
 
 /** Something went wrong. The session lives on unless the connection is closed behind it. */
 export interface ServerError {
+  readonly seq: number;
   readonly type: "error";
   readonly turn: number;
   readonly revision: number;
@@ -56,6 +58,7 @@ export interface ServerError {
 
 /** The last message: the server closes the connection. */
 export interface Farewell {
+  readonly seq: number;
   readonly type: "goodbye";
   readonly reason: string;
 }
@@ -108,6 +111,7 @@ export interface Interrupt {
 
 /** The reply is over: drop its audio, and that of every older generation. */
 export interface Interrupted {
+  readonly seq: number;
   readonly type: "interrupted";
   readonly turn: number;
   readonly revision: number;
@@ -174,6 +178,7 @@ export interface OutputFormat {
 
 /** Speech over the reply: stop playing at the current sample, keep what is buffered, and send `played`. */
 export interface Paused {
+  readonly seq: number;
   readonly type: "paused";
   readonly turn: number;
   readonly revision: number;
@@ -198,6 +203,7 @@ export interface Played {
 
 /** The answer to `ping`. */
 export interface Pong {
+  readonly seq: number;
   readonly type: "pong";
   /** From the `ping`. */
   readonly id: string | number | null;
@@ -222,6 +228,7 @@ export interface Providers {
 
 /** The session is open. The answer to `hello`, or to the first other message. */
 export interface Ready {
+  readonly seq: number;
   readonly type: "ready";
   /** Identifier of the session. */
   readonly session: string;
@@ -240,10 +247,13 @@ export interface Ready {
   readonly modes: readonly ("auto" | "push_to_talk" | "manual")[];
   /** Limits of the connection. */
   readonly limits: Limits;
+  /** How to go on after the connection was lost; null where the server has that switched off. */
+  readonly resume: Resumption | null;
 }
 
 /** The reply of this generation begins; its text and audio follow. */
 export interface ReplyStarted {
+  readonly seq: number;
   readonly type: "reply_started";
   readonly turn: number;
   readonly revision: number;
@@ -252,6 +262,7 @@ export interface ReplyStarted {
 
 /** A piece of the reply's text. */
 export interface ReplyText {
+  readonly seq: number;
   readonly type: "text";
   readonly turn: number;
   readonly revision: number;
@@ -267,6 +278,7 @@ export interface Reset {
 
 /** The exchange is over and in history. */
 export interface ResponseComplete {
+  readonly seq: number;
   readonly type: "response_complete";
   readonly turn: number;
   readonly revision: number;
@@ -279,8 +291,24 @@ export interface ResponseComplete {
   readonly waterfall: LatencyWaterfall;
 }
 
+/** Goes on with a session whose connection was lost. Only as the first message, in place of `hello`. */
+export interface Resume {
+  readonly type: "resume";
+  /** From `ready`. */
+  readonly session: string;
+  /** From `ready`, or from the last `session_resumed`. */
+  readonly token: string;
+  /** `seq` of the last message that was received. */
+  readonly seq: number;
+  /** The newest reply any audio of which was received; null where there was none. */
+  readonly generation?: number | null;
+  /** Samples of that reply received without a gap from its start, those that were played included. */
+  readonly samples?: number;
+}
+
 /** It was no interruption: go on playing. */
 export interface Resumed {
+  readonly seq: number;
   readonly type: "resumed";
   readonly turn: number;
   readonly revision: number;
@@ -291,8 +319,17 @@ export interface Resumed {
   readonly reason: string;
 }
 
+/** How to go on after the connection was lost. */
+export interface Resumption {
+  /** For `resume`, once. */
+  readonly token: string;
+  /** Seconds the session waits for its client. */
+  readonly window_s: number;
+}
+
 export type ServerMessage =
   | Ready
+  | SessionResumed
   | SpeechStarted
   | SpeechStopped
   | TurnDiscarded
@@ -309,6 +346,20 @@ export type ServerMessage =
   | ServerError
   | Pong
   | Farewell;
+
+/** The session goes on: the answer to `resume`. Its `seq` is the client's own; the messages it missed follow, then the audio it missed, then what is new. */
+export interface SessionResumed {
+  readonly seq: number;
+  readonly type: "session_resumed";
+  /** Identifier of the session. */
+  readonly session: string;
+  /** Microphone samples the server has received in this session, at `audio.input.rate`: go on sending from there. */
+  readonly input_samples: number;
+  /** Messages that follow with the `seq` they had. */
+  readonly replayed: number;
+  /** For the next time. */
+  readonly resume: Resumption;
+}
 
 /** Speak and listen in another language. */
 export interface SetLanguage {
@@ -344,6 +395,7 @@ export interface SetVoice {
 
 /** A setting has a new value. */
 export interface SettingChanged {
+  readonly seq: number;
   readonly type: "settings";
   readonly turn: number;
   readonly revision: number;
@@ -367,6 +419,7 @@ export interface Settings {
 
 /** The user began to speak. */
 export interface SpeechStarted {
+  readonly seq: number;
   readonly type: "speech_started";
   readonly turn: number;
   readonly revision: number;
@@ -377,6 +430,7 @@ export interface SpeechStarted {
 
 /** The user paused; the turn may still go on. */
 export interface SpeechStopped {
+  readonly seq: number;
   readonly type: "speech_stopped";
   readonly turn: number;
   readonly revision: number;
@@ -387,6 +441,7 @@ export interface SpeechStopped {
 
 /** A tool ran for this turn. */
 export interface ToolUsed {
+  readonly seq: number;
   readonly type: "tool";
   readonly turn: number;
   readonly revision: number;
@@ -398,6 +453,7 @@ export interface ToolUsed {
 
 /** The reading of the user's turn so far. */
 export interface Transcription {
+  readonly seq: number;
   readonly type: "transcription";
   readonly turn: number;
   readonly revision: number;
@@ -412,6 +468,7 @@ export interface Transcription {
 
 /** The speaker goes on: the end of an earlier turn is taken back, before any of its reply was heard that counts.  Forget that turn's transcription and reply; this turn's transcription holds both parts. */
 export interface TurnContinued {
+  readonly seq: number;
   readonly type: "turn_continued";
   readonly turn: number;
   readonly revision: number;
@@ -422,6 +479,7 @@ export interface TurnContinued {
 
 /** What was heard was no turn. */
 export interface TurnDiscarded {
+  readonly seq: number;
   readonly type: "turn_discarded";
   readonly turn: number;
   readonly revision: number;

@@ -48,6 +48,7 @@ _NEMO_CACHE = (
     *("window_size", "chunk_shift", "subsampling_factor", "vocab_size"),
     *(f"cache_last_{what}_dim{n}" for what in ("channel", "time") for n in (1, 2, 3)),
 )
+_NEMO_PREDICTION = ("subsampling_factor", "vocab_size", "pred_rnn_layers", "pred_hidden")
 _ZIPFORMER2 = (
     *("encoder_dims", "query_head_dims", "value_head_dims", "num_heads", "num_encoder_layers", "cnn_module_kernels"),
     *("left_context_len", "T", "decode_chunk_len"),
@@ -81,7 +82,10 @@ FAMILIES: dict[str, Family] = {
             "streaming-transducer", True, "from_transducer", _TRANSDUCER, ("T", "decode_chunk_len"), BATCH, blank=(),
             hotwords=True,
         ),
-        Family("streaming-nemo-transducer", True, "from_transducer", _TRANSDUCER, _NEMO_CACHE, blank=("<blk>",)),
+        Family(
+            "streaming-nemo-transducer", True, "from_transducer", _TRANSDUCER, (*_NEMO_CACHE, *_NEMO_PREDICTION[2:]),
+            blank=("<blk>",),
+        ),
         Family("streaming-zipformer2-ctc", True, "from_zipformer2_ctc", _MODEL, _ZIPFORMER2, BATCH),
         Family("streaming-nemo-ctc", True, "from_nemo_ctc", _MODEL, _NEMO_CACHE, BATCH),
         Family("streaming-wenet-ctc", True, "from_wenet_ctc", _MODEL, _WENET),
@@ -93,7 +97,7 @@ FAMILIES: dict[str, Family] = {
             "transducer", False, "from_transducer", _TRANSDUCER, (), BATCH, {"model_type": "transducer"}, (), hotwords=True,
         ),
         Family(
-            "nemo-transducer", False, "from_transducer", _TRANSDUCER, ("vocab_size",), BATCH,
+            "nemo-transducer", False, "from_transducer", _TRANSDUCER, _NEMO_PREDICTION, BATCH,
             {"model_type": "nemo_transducer"}, ("<blk>",),
         ),
         Family("nemo-ctc", False, "from_nemo_ctc", _MODEL, ("vocab_size", "subsampling_factor"), BATCH),

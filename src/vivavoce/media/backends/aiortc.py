@@ -106,6 +106,7 @@ class AiortcPeer:
         self._scope = TaskScope(self._failed, limit=4)
         self._state: State = "connecting"
         self._closed = False
+        self._hears = False
         self._connection.on("track", self._track)
         self._connection.on("datachannel", self._channel)
         self._connection.on("connectionstatechange", self._changed)
@@ -131,9 +132,11 @@ class AiortcPeer:
         spoken = [transceiver for transceiver in self._connection.getTransceivers() if transceiver.kind == "audio"]
         if not spoken:
             raise ProtocolViolation("the offer has no audio; offer a microphone, or an audio transceiver", code="bad_offer")
+        for transceiver in self._connection.getTransceivers():
+            if transceiver is not spoken[0]:
+                transceiver.direction = "inactive"  # pictures, and voices beside the first
         opus = [codec for codec in RTCRtpReceiver.getCapabilities("audio").codecs if codec.mimeType == "audio/opus"]
-        for transceiver in spoken:
-            transceiver.setCodecPreferences(opus)
+        spoken[0].setCodecPreferences(opus)
         receiver = spoken[0].receiver
         if not hasattr(receiver, _BUFFER):
             raise EngineFailed("this version of aiortc is not known here; install aiortc 1.16")
@@ -173,7 +176,8 @@ class AiortcPeer:
     # --- what aiortc tells
 
     def _track(self, track: Any) -> None:
-        if track.kind == "audio":
+        if track.kind == "audio" and not self._hears:
+            self._hears = True
             self._scope.start(self._hear(track), name="hear")
 
     async def _hear(self, track: Any) -> None:

@@ -74,6 +74,7 @@ class WrtcPeer:
         self._answered = False
         self._state: State = "connecting"
         self._closed = False
+        self._hears = False
         self._connection.on("track", self._track)
         self._connection.on("datachannel", self._channel)
         self._connection.on("connectionstatechange", self._changed)
@@ -95,9 +96,13 @@ class WrtcPeer:
         return self._allowed(str(connection.local_description.sdp))
 
     async def _prepare(self) -> None:
-        spoken = [one for one in self._connection.get_transceivers() if one.receiver.track.kind == "audio"]
+        transceivers = self._connection.get_transceivers()
+        spoken = [one for one in transceivers if one.receiver.track.kind == "audio"]
         if not spoken:
             raise ProtocolViolation("the offer has no audio; offer a microphone, or an audio transceiver", code="bad_offer")
+        for transceiver in transceivers:
+            if transceiver is not spoken[0]:
+                transceiver.direction = "inactive"  # pictures, and voices beside the first
         sender = self._connection.add_track(self._generator)
         parameters = sender.get_parameters()
         for encoding in parameters.encodings:
@@ -156,7 +161,8 @@ class WrtcPeer:
     # --- what the library tells
 
     def _track(self, event: Any) -> None:
-        if event.track.kind == "audio":
+        if event.track.kind == "audio" and not self._hears:
+            self._hears = True
             self._scope.start(self._hear(event.track), name="hear")
 
     async def _hear(self, track: Any) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from vivavoce.contracts.errors import (
-    InternalError,
     InvalidRequest,
     LimitExceeded,
     Overloaded,
@@ -248,8 +247,7 @@ class SpokenConnection:
         self._end(Close(POLICY, message), failure(LimitExceeded(message, code="idle_timeout")))
 
     def _crashed(self, error: Exception) -> None:
-        _logger.error("a speech socket failed", exc_info=error)
-        self._failed(InternalError("something broke on the server; the log says what", cause=error))
+        self._failed(errors.bug(error))
 
     def _end(self, close: Close, *last: str) -> None:
         if self._mail.ended:

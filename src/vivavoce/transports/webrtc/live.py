@@ -171,25 +171,30 @@ class LiveCall:
         if self._conversation is not None and not self._over.is_open:
             self._spoken.said(text)
 
-    # --- CallListener
+    # --- CallListener: nothing may be raised into the media process's frames
+
+    def _safely(self, work: Callable[..., None], *arguments: Any) -> None:
+        """A failure is this call's alone."""
+        try:
+            work(*arguments)
+        except VivavoceError as error:
+            self._spoken.failed(error)
+        except Exception as error:  # noqa: BLE001 - the border of a callback
+            self._crashed(error)
 
     def heard(self, pcm: bytes) -> None:
         """Fifty times a second."""
-        if self._conversation is None or self._over.is_open:
-            return
-        try:
-            self._spoken.heard(pcm)
-        except VivavoceError as error:
-            self._spoken.failed(error)
-        except Exception as error:  # noqa: BLE001 - the border of a callback: a bug here must not end the media process
-            self._crashed(error)
+        if self._conversation is not None and not self._over.is_open:
+            self._safely(self._spoken.heard, pcm)
 
     def opened(self, label: str) -> None:
         """A data channel: if it is the protocol's, messages go there, too."""
-        call = self._call
-        if label == self._spoken.label and call is not None:
+        if label == self._spoken.label and self._call is not None:
             self._detach()
-            self._detach = self.controls.attach(lambda text: self._send(call, label, text))
+            self._safely(self._attach, self._call, label)
+
+    def _attach(self, call: Call, label: str) -> None:
+        self._detach = self.controls.attach(lambda text: self._send(call, label, text))
 
     def _send(self, call: Call, label: str, text: str) -> None:
         try:
@@ -200,14 +205,11 @@ class LiveCall:
     def said(self, label: str, text: str) -> None:
         """A message on a data channel; others than the protocol's are nobody's."""
         if label == self._spoken.label:
-            try:
-                self.message(text)
-            except Exception as error:  # noqa: BLE001 - see ``heard``
-                self._crashed(error)
+            self._safely(self.message, text)
 
     def candidate(self, candidate: Json | None) -> None:
         """See CallListener."""
-        self._spoken.candidate(candidate)
+        self._safely(self._spoken.candidate, candidate)
 
     def connected(self) -> None:
         """Nothing depends on it: audio that comes is heard, and replies wait until they are taken."""
@@ -215,7 +217,7 @@ class LiveCall:
     def played(self, generation: int, samples: int) -> None:
         """See CallListener."""
         if self._conversation is not None:
-            self._conversation.played(generation, samples)
+            self._safely(self._conversation.played, generation, samples)
 
     def ended(self, error: VivavoceError | None) -> None:
         """The media are over, and with them the call."""
