@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run demo setup system check test test-engines test-outside test-clients bench bench-engines format lock docs
+.PHONY: help run demo setup system check test test-engines test-outside test-contract test-clients bench bench-engines format lock docs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,7 +40,11 @@ test-outside: setup system ## Clients nobody here wrote, each in an environment 
 	@./scripts/client-environments.sh
 	$(BIN)/pytest tests/clients
 
-test-clients: test test-engines test-outside ## What CI runs: the tests, then the suites that need environments of their own
+test-contract: setup ## The HTTP API checked by schemathesis and by OpenAI's own OpenAPI document, in .venv-contract
+	@./scripts/contract-environment.sh
+	$(BIN)/pytest tests/contract
+
+test-clients: test test-engines test-outside test-contract ## What CI runs: the tests, then the suites that need environments of their own
 
 bench: setup ## Measure, and write the figures to docs/scoreboard.md
 	$(BIN)/python -m bench

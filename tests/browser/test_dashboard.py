@@ -299,6 +299,23 @@ async def test_a_recording_is_read_and_kept_as_subtitles(url: str, tmp_path: Pat
         seen.complaints.clear()  # the browser logs the refusal, too
 
 
+async def test_a_session_is_seen_and_ended(url: str) -> None:
+    async with looking_at(url, "sessions") as seen:
+        page = seen.page
+        guest = await page.context.new_page()
+        await guest.goto(url)
+        await guest.wait_for_selector("vv-link[data-phase=open]")
+        await true_on(page, "document.querySelectorAll('vv-sessions .card').length >= 2")
+        cards = page.locator("vv-sessions .card")
+        before = await cards.count()
+        text = await cards.last.inner_text()
+        assert "websocket" in text and "pocketsphinx" in text and "English" in text
+        await cards.last.get_by_role("button", name="End session").click()
+        await page.get_by_role("button", name="End it").click()
+        await true_on(page, f"document.querySelectorAll('vv-sessions .card').length === {before - 1}")
+        await guest.wait_for_selector("vv-notice:not([hidden])")
+
+
 async def test_models_are_fetched_with_progress_and_a_licence_is_asked_about(url: str) -> None:
     state: dict[str, Any] = {"pull": None}
     asked: list[tuple[str, Any]] = []

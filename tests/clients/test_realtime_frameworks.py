@@ -70,7 +70,7 @@ def test_livekit_calls_a_tool(livekit: Seen) -> None:
 
 def test_livekit_interrupts_with_its_voice(livekit: Seen) -> None:
     cut = got(livekit, "interruption")
-    assert 0 < cut["cut"] < 30, "the story is a minute long"
+    assert 0 < cut["cut"] < 50, "the story is a minute long"
     assert (cut["heard"], cut["said"], cut["errors"]) == (QUESTION, ANSWER, [])
 
 
@@ -99,7 +99,7 @@ def test_pipecat_asks_in_writing(pipecat: Seen) -> None:
 
 
 def test_pipecat_calls_a_tool(pipecat: Seen) -> None:
-    assert got(pipecat, "tool") == {"asked": [{"city": "Oslo"}], "said": "The tool says it rains.", "errors": []}
+    assert got(pipecat, "tool") == {"asked": [{"city": "Oslo"}], "said": 'The tool says "it rains".', "errors": []}
 
 
 def test_pipecat_interrupts_with_its_voice(pipecat: Seen) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from onnx import ModelProto
+from onnx import ModelProto, helper, numpy_helper
 
 from tests.engines.models_sequences import (
     BOOL,
@@ -158,7 +158,7 @@ def make_whole(folder: Path) -> Path:
 
 
 def _frontend() -> ModelProto:
-    """Frames of audio as it comes: the past is kept in the first buffer, how much of it was in no frame in ``sample_len``."""
+    """Frames of audio as it comes; the first buffer keeps the past, ``sample_len`` how much of it was in no frame."""
     heard, filters = from_audio("piece", "scores", SIZE, hop=FRAME, pad=0, deaf=DEAF)
     nodes = [
         NODE("Reshape", ["conv1_buffer", "flat"], ["past"]),
@@ -266,9 +266,25 @@ def streaming_graphs() -> dict[str, ModelProto]:
     }
 
 
-def make_streaming(folder: Path) -> Path:
-    """The layout of the streaming models. Returns the file the engine is given."""
-    _write(folder, streaming_graphs())
+def _split(frontend: ModelProto) -> dict[str, ModelProto]:
+    """A graph without its filters, and one whose outputs they are: the library hands the ones to the other as inputs."""
+    graph = frontend.graph
+    filters = [tensor for tensor in graph.initializer if tensor.name in ("a.waves", "a.together")]
+    outputs = {tensor.name: (FLOAT, list(tensor.dims)) for tensor in filters}
+    nodes = [NODE("Identity", [f"of {name}"], [name]) for name in outputs]
+    weights = _model(nodes, [_constant(f"of {t.name}", numpy_helper.to_array(t)) for t in filters], {}, outputs, {})
+    for tensor in filters:
+        graph.initializer.remove(tensor)
+    graph.input.extend(helper.make_tensor_value_info(name, *value) for name, value in outputs.items())
+    return {"frontend.model": frontend, "frontend.weights": weights}
+
+
+def make_streaming(folder: Path, *, split: bool = True) -> Path:
+    """The layout of the streaming models, the frontend in two files or in one. Returns the file the engine is given."""
+    graphs = streaming_graphs()
+    if split:
+        graphs |= _split(graphs.pop("frontend"))
+    _write(folder, graphs)
     (folder / "streaming_config.json").write_text(json.dumps(STREAMING))
     return folder / "encoder.ort"
 

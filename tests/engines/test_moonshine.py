@@ -1,4 +1,4 @@
-"""Moonshine: the licence, its files and its lines. There are no weights that could be read here."""
+"""Moonshine: the licence, its files and its lines. What it reads is in ``test_moonshine_reading``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from vivavoce.engines.moonshine import LANGUAGES, LICENCE, Moonshine, transcript
 from vivavoce.workers.child import load_engine
 
 pytestmark = pytest.mark.engine
-STREAMING = ("streaming_config.json", "encoder.ort", "adapter.ort", "cross_kv.ort", "decoder_kv.ort")
+STREAMING = (
+    *("streaming_config.json", "encoder.ort", "adapter.ort", "cross_kv.ort", "decoder_kv.ort"),
+    *("frontend.model.ort", "frontend.weights.ort"),
+)
 WHOLE = ("encoder_model.ort", "decoder_model_merged.ort")
 
 

@@ -248,6 +248,22 @@ async def test_a_recogniser_that_fails_is_told_with_the_item() -> None:
         assert not stage.of("error"), "an error event would end several clients"
 
 
+async def test_speech_that_cannot_be_read_is_told_as_an_item_that_failed() -> None:
+    stt = ScriptedSpeechToText(["what time is it"])
+    stt.fail = ProviderFailed("no ears today")
+    async with RealtimeStage(stt=stt) as stage:
+        await stage.update(audio=TRANSCRIBED)
+        await stage.speak(1.2, -1.5)
+        failed = await stage.until("conversation.item.input_audio_transcription.failed")
+        assert failed["error"]["code"] == "provider_failed"
+        kinds = stage.kinds(after="session.updated")
+        assert kinds == [*SPOKEN_TURN[:5], "conversation.item.input_audio_transcription.failed"]
+        assert failed["item_id"] == stage.of("input_audio_buffer.committed")[0]["item_id"]
+        stt.fail = None
+        await stage.speak(1.2, -1.5)
+        await stage.until("response.done")
+
+
 async def test_a_language_model_that_fails_fails_the_response() -> None:
     llm = ScriptedLanguageModel(["never"], fail=ProviderFailed("no mind today"))
     async with RealtimeStage(llm=llm) as stage:

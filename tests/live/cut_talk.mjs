@@ -98,17 +98,20 @@ client.on("response_complete", ({ text, interrupted, generation }) => {
 const { resume } = await client.connect();
 report.resumable = resume !== undefined && resume !== null;
 
-// The microphone never stops.
+// The microphone never stops, and keeps pace with the clock however busy this machine is.
 let spoken = 0;
 let words = null;
+const began = performance.now();
 const microphone = setInterval(() => {
-  const frame = new Int16Array(FRAME);
-  if (words !== null) {
-    frame.set(words.subarray(0, FRAME));
-    words = words.length > FRAME ? words.subarray(FRAME) : null;
+  while ((spoken / 16) < performance.now() - began) {
+    const frame = new Int16Array(FRAME);
+    if (words !== null) {
+      frame.set(words.subarray(0, FRAME));
+      words = words.length > FRAME ? words.subarray(FRAME) : null;
+    }
+    spoken += FRAME;
+    client.sendAudio(frame);
   }
-  spoken += FRAME;
-  client.sendAudio(frame);
 }, 20);
 
 const replies = async (count) => {
@@ -140,9 +143,15 @@ for (let i = 0; i < cuts; i += 1) {
   await back();
 }
 await replies(2);
-await sleep(300);
-
 clearInterval(microphone);
+while (client.metrics.samplesWaiting > 0) await sleep(5);
+// A pong behind the last sample: the server has it.
+await new Promise((resolve) => {
+  client.on("message", ({ type }) => type === "pong" && resolve());
+  client.setMode(client.settings.mode);
+});
+const { sessions } = await (await fetch(`http://127.0.0.1:${port}/api/status`)).json();
+report.heard = sessions.map(({ audio }) => audio.bytes / 2);
 Object.assign(report, { spoken, sent: client.metrics.samplesSent, opened: ear.opened, breaks: ear.gaps });
 await client.disconnect();
 proxy.close();

@@ -76,4 +76,5 @@ async def test_cut_in_mid_reply_and_in_mid_word_the_conversation_is_whole(applic
     assert not typed["interrupted"] and not asked["interrupted"]
     assert typed["samples"] == typed["played"] > 24_000, "every sample came and was played"
     assert "144" in asked["text"]
+    assert report["heard"] == [report["spoken"]], "every sample of the microphone once"
     assert report["finals"] == ["what can you do", "what is twelve times twelve"], "every word once"

@@ -142,7 +142,6 @@ async def test_cut_in_mid_word_and_in_mid_reply(tmp_path: Path) -> None:
         assert finals == [["what is twelve times twelve"]] * 2, "the word that was cut is whole"
         assert done["text"] == undisturbed["text"] and "144" in done["text"] and not done["interrupted"]
         lengths = [len(caller.audio[max(caller.audio)]) for caller in (victim, other)]
-        print(lengths)
         assert abs(lengths[0] - lengths[1]) <= 9_600, "the same words take the same time, and no sample was missing"
         assert victim.resumed >= 3 and other.resumed == 0
         gauges = (await server.get("/api/metrics"))["gauges"]

@@ -91,7 +91,7 @@ async def talkative(tmp_path: Path, provider: str) -> AsyncIterator[Run]:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "vivavoce", "serve", "--port", str(run.port), "--config", str(configuration),
             stdout=log, stderr=log, cwd=tmp_path,
-            env={**os.environ, "VIVAVOCE_KEYS__CANARY": PROVIDER_KEY, "PYTHONASYNCIODEBUG": "1"},
+            env={**os.environ, "VIVAVOCE_KEYS__CANARY": PROVIDER_KEY},
         )  # fmt: skip
         try:
             await _ready(run, process)
@@ -214,7 +214,7 @@ async def _told(socket: Any, kind: str, **fields: Any) -> Any:
 
 async def test_a_whole_run_tells_no_secret_and_no_word(tmp_path: Path) -> None:
     pcm = bytes(9_600) + await asyncio.to_thread(spoken, tmp_path, SPOKEN) + bytes(48_000)
-    async with asyncio.timeout(120), OpenAiServer() as service:
+    async with asyncio.timeout(180), OpenAiServer() as service:
         service.reply = lambda _body: f"A reply about {CHAT}."
         async with talkative(tmp_path, service.url) as run:
             run.secrets |= {
@@ -228,8 +228,8 @@ async def test_a_whole_run_tells_no_secret_and_no_word(tmp_path: Path) -> None:
                 await _recognised(run, client)
             await _sockets(run, pcm)
         chats = service.asked("/chat/completions")
-        assert CHAT in chats[-1].body.decode()
-        assert PROVIDER_KEY in chats[-1].headers["authorization"]
+        assert all(any(word in chat.body.decode() for chat in chats) for word in (CHAT, TYPED, INSTRUCTIONS))
+        assert all(PROVIDER_KEY in chat.headers["authorization"] for chat in chats)
     assert run.leaked() == {}
     _would_be_found(run)
 
@@ -247,7 +247,8 @@ def _would_be_found(run: Run) -> None:
     log = run.lines()
     for sign in ('"WebSocket /ws/audio" [accepted]', '"WebSocket /v1/realtime" [accepted]', '/ws/audio" 401', "ready"):
         assert sign in log, (sign, log)
-    assert log.count(" WARNING ") + log.count(" ERROR ") >= 1, "something went wrong in this run, and was told"
+    assert "Traceback" not in log, "no bug came up"
+    assert " ERROR " not in log, "what clients do wrong is no error of the server"
     with run.log.open("a") as file:
         file.writelines(f"2026-01-01 DEBUG x: what the client said: {value!r}\n" for value in run.secrets.values())
     assert set(run.leaked()) == set(run.secrets)

@@ -17,6 +17,7 @@ from vivavoce.contracts.speech import Capabilities, Voice
 from vivavoce.flow.clock import SystemClock
 from vivavoce.sessions.absence import Absence
 from vivavoce.sessions.conversation import AudioStatistics, Conversation
+from vivavoce.sessions.inspection import Inspection
 from vivavoce.sessions.options import ConversationOptions, Mode, SessionOptions
 from vivavoce.sessions.ports import Choice, ProviderKind, SessionPorts
 from vivavoce.sessions.registry import Sessions
@@ -56,12 +57,23 @@ class ScriptedAbsence(Absence):
         self._called("attach", generation, samples)
 
 
+class ScriptedInspection(Inspection):
+    """Counts what the door refused."""
+
+    def __init__(self) -> None:
+        self.refused_samples = 0
+
+    def refused(self, samples: int) -> None:
+        self.refused_samples += samples
+
+
 class ScriptedConversation(Conversation):
     """Writes down what it is told; ``react`` is called with each call and may emit events or audio."""
 
     def __init__(self, options: ConversationOptions, sink: AudioSink, listener: EventListener, session: str) -> None:
         self.session = session
         self.absence = ScriptedAbsence(self._called)
+        self.inspect = ScriptedInspection()
         self.options = options
         self.sink = sink
         self.emit: Callable[[SessionEvent], None] = listener

@@ -13,12 +13,14 @@ import type {
   Resumed,
   ServerMessage,
   SettingChanged,
+  Slept,
   SpeechStarted,
   SpeechStopped,
   ToolUsed,
   Transcription,
   TurnContinued,
   TurnDiscarded,
+  Woke,
 } from "./wire/messages.js";
 
 /**
@@ -128,6 +130,10 @@ export interface VoiceEvents {
   response_complete: ResponseComplete;
   tool: ToolUsed;
   settings: SettingChanged;
+  /** A wake word was recognised: what is said behind it is listened to. */
+  woke: Woke;
+  /** It was quiet for long: nothing is listened to but the wake words. */
+  slept: Slept;
   /** The server said goodbye. */
   goodbye: Farewell;
   /** What the server, the microphone, the output or the connection complains of. */

@@ -21,6 +21,8 @@ export const READY: Ready = {
     tts: "voice",
     speculation: "local",
     acknowledge: true,
+    wake_words: [],
+    wake_timeout: 8,
   },
   languages: ["en", "es"],
   providers: { stt: ["ears"], llm: ["mind"], tts: ["voice"] },

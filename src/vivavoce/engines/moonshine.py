@@ -5,9 +5,8 @@ where a person has accepted it in so many words. The package can fetch models; t
 native library has no network in it. Of the package only ``Transcriber`` is used, whose calls are synchronous (its listeners
 run inside them), so no thread needs bridging.
 
-It has not been run on real weights: loading, missing and damaged files and the licence are checked against the real library;
-the reading of lines follows its Python sources (0.1.5). It logs its own faults on stderr. Threads cannot be set: it has no
-option for them.
+It has not been run on real weights: the real library (0.1.5) is fed with models made in the tests, of both layouts, that
+read known things. It logs its own faults on stderr. Threads cannot be set: it has no option for them.
 """
 
 from __future__ import annotations
@@ -49,6 +48,7 @@ _STEP = 2 * _RATE // 2
 _NEVER = 1e9
 _WHOLE = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
 _STREAMING = ("streaming_config.json", "encoder.ort", "adapter.ort", "cross_kv.ort", "decoder_kv.ort", "tokenizer.bin")
+_FRONTEND, _FRONTEND_SPLIT = ("frontend.ort",), ("frontend.model.ort", "frontend.weights.ort")
 
 Setting = str | int | float | bool
 
@@ -231,6 +231,8 @@ def _load(model: Path, arch: str, word_times: bool) -> Any:
         raise EngineMissing(f"there is no Moonshine model at {model}: vivavoce models pull {folder.name or 'NAME'}")
     kind = _arch(folder, arch)
     needed = _STREAMING if kind.name.endswith("STREAMING") else _WHOLE
+    if needed is _STREAMING:
+        needed = (*needed, *(_FRONTEND if (folder / _FRONTEND[0]).is_file() else _FRONTEND_SPLIT))
     absent = [folder / name for name in needed if not (folder / name).is_file()]
     if absent:
         raise EngineMissing(f"the Moonshine model lacks {absent[0]}: vivavoce models pull {folder.name}")
@@ -238,7 +240,7 @@ def _load(model: Path, arch: str, word_times: bool) -> Any:
     if word_times:
         options["word_timestamps"] = "true"
     try:
-        if needed is _STREAMING:
+        if "streaming_config.json" in needed:
             json.loads((folder / "streaming_config.json").read_text())
         return Transcriber(folder, kind, update_interval=_NEVER, options=options)
     except (MoonshineError, ValueError) as error:

@@ -24,7 +24,18 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-LIBRARIES = ("uvicorn", "websockets", "httpx", "httpcore", "multipart", "python_multipart", "asyncio", "hpack", "urllib3")
+LIBRARIES = (
+    "uvicorn",
+    "uvicorn.error",
+    "websockets",
+    "httpx",
+    "httpcore",
+    "multipart",
+    "python_multipart",
+    "asyncio",
+    "hpack",
+    "urllib3",
+)
 """Loggers that write down headers, addresses and whole messages when they are asked for details."""
 
 

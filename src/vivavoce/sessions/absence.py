@@ -58,7 +58,7 @@ class Absence:
         self._catching_up_until = self._clock.now() + PATIENCE
         self._driver.listening.on_judged = self._judged
         self._stop_patience = self._clock.call_later(PATIENCE, self._go_on)
-        self._driver.replies.go_on(generation, samples)
+        self._driver.replies.set_away(False, generation, samples)
 
     def hear(self, pcm: bytes) -> None:
         """Audio of a client that is catching up."""

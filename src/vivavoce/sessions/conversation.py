@@ -14,14 +14,17 @@ from vivavoce.sessions.absence import Absence
 from vivavoce.sessions.directing import Directing
 from vivavoce.sessions.driver import TurnDriver
 from vivavoce.sessions.ear import FINISH_AFTER
+from vivavoce.sessions.inspection import ENDED, Inspection
 from vivavoce.sessions.microphone import AudioStatistics
 from vivavoce.sessions.options import MODES, ConversationOptions, Mode
 from vivavoce.sessions.ports import PROVIDER_KINDS, ProviderKind, SessionPorts
 
-__all__ = ["EXPIRED", "AudioStatistics", "Conversation"]
+__all__ = ["EXPIRED", "OVER", "AudioStatistics", "Conversation"]
 
 EXPIRED = "session_expired"
 """Code of the failure a session ends with when it has lasted for as long as it may; the door closes then."""
+OVER = (EXPIRED, ENDED)
+"""Codes of failures a session ends with; the door closes then."""
 MAX_TEXT = 5_000
 """Characters of a typed turn."""
 SLOW_FINAL = 3.0
@@ -50,6 +53,7 @@ class Conversation:
         self._expiry: Callable[[], None] = lambda: None
         self._driver = TurnDriver(session, ports, options, sink, listener, clock)
         self.direct = Directing(self._driver)
+        self.inspect = Inspection(self._driver, ports)
         self.absence = Absence(self._driver, clock)
 
     async def start(self) -> None:

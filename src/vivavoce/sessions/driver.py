@@ -22,7 +22,7 @@ from vivavoce.flow.tasks import TaskScope
 from vivavoce.sessions import turn_messages as m
 from vivavoce.sessions.history import History
 from vivavoce.sessions.listening import Listening
-from vivavoce.sessions.options import ConversationOptions
+from vivavoce.sessions.options import ConversationOptions, Mode
 from vivavoce.sessions.ports import SessionPorts
 from vivavoce.sessions.replies import REPLY_COMMANDS, Replies, SessionParts
 from vivavoce.sessions.settings import Settings
@@ -106,6 +106,16 @@ class TurnDriver:
         """Whether somebody speaks or something is awaited."""
         return not self._machine.idle
 
+    @property
+    def activity(self) -> m.Activity:
+        """What goes on."""
+        return self._machine.mouth.activity or ("idle" if self._machine.ear.turn is None else "listening")
+
+    @property
+    def mode(self) -> Mode:
+        """How turns end."""
+        return self._machine.mode
+
     def emit(self, event: SessionEvent) -> None:
         """Tell the client."""
         self._listener(event)
@@ -133,7 +143,7 @@ class TurnDriver:
         """Nobody is there: time stands still, and no reply is sent. What is being read or made goes on."""
         self._timers.suspend()
         self.listening.microphone.freeze()
-        self.replies.hold()
+        self.replies.set_away(True)
 
     def go_on(self) -> None:
         """Time goes on."""

@@ -181,10 +181,8 @@ class Listening:
         event = self._gate.close(self.microphone.position)
         if event is not None:
             self._owner.tell(event)
-        problem = (
-            error if isinstance(error, VivavoceError) else Unavailable("voice activity detection was lost", cause=error)
-        )
-        self._owner.trouble(problem)
+        lost = Unavailable("voice activity detection was lost", cause=error)
+        self._owner.trouble(error if isinstance(error, VivavoceError) else lost)
         self._clock.call_later(REOPEN_DETECTOR, self._reopen_detector)
 
     def _reopen_detector(self) -> None:

@@ -31,7 +31,8 @@ class AudioStatistics:
     """What came in over a session's microphone. Levels are dBFS, times are seconds.
 
     ``clipped`` counts frames with samples at full scale; ``jitter`` is the smoothed deviation of arrival from audio time;
-    ``age`` how old audio is when its voice has been judged, smoothed.
+    ``late`` counts frames that came more than GAP behind their time, ``refused`` samples that came
+    too fast; ``age`` tells how old audio is when its voice has been judged, smoothed.
     """
 
     frames: int = 0
@@ -44,6 +45,8 @@ class AudioStatistics:
     gap_seconds: float = 0.0
     jitter: float = 0.0
     dropped: int = 0
+    late: int = 0
+    refused: int = 0
     age: float = 0.0
 
 
@@ -66,6 +69,7 @@ class Microphone:
         "_gaps",
         "_jitter",
         "_lag",
+        "_late",
         "_late_since",
         "_level",
         "_peak",
@@ -73,6 +77,7 @@ class Microphone:
         "begun",
         "dropped",
         "position",
+        "refused",
         "tap",
     )
 
@@ -89,7 +94,7 @@ class Microphone:
         self.position = 0
         self.begun = 0
         """Where the stream goes on behind its last gap: before it there is nothing that could still be judged."""
-        self.dropped = 0
+        self.dropped = self.refused = self._late = 0
         self.tap: Callable[[AudioChunk], None] | None = None
 
     def take(self, pcm: bytes) -> AudioChunk:
@@ -140,6 +145,7 @@ class Microphone:
 
     def _fall_behind(self, now: float) -> None:
         """The stream is behind the clock. A network that stalled catches up at once; a client that sent nothing does not."""
+        self._late += 1
         if self._late_since is None:
             self._late_since = now
         elif now - self._late_since >= SETTLED:
@@ -195,5 +201,7 @@ class Microphone:
             gap_seconds=HEARING.seconds(self._gap_samples),
             jitter=self._jitter,
             dropped=self.dropped,
+            late=self._late,
+            refused=self.refused,
             age=self._age,
         )

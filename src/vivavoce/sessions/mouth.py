@@ -11,6 +11,7 @@ from vivavoce.sessions.barge_in import Reason
 from vivavoce.sessions.options import WatchdogOptions
 from vivavoce.sessions.orders import Orders
 from vivavoce.sessions.turn_messages import (
+    Activity,
     Complete,
     Cut,
     Discard,
@@ -85,6 +86,14 @@ class Mouth:
     def heard(self) -> float:
         """Seconds heard of the released reply, 0 where there is none."""
         return self.released.played / self._rate if self.released is not None else 0.0
+
+    @property
+    def activity(self) -> Activity | None:
+        """What the released reply is at; None where there is none."""
+        reply = self.released
+        if reply is None:
+            return None
+        return "paused" if reply.paused else "speaking" if reply.sounded else "thinking"
 
     def prepare(self, question: Question, *, speculative: bool) -> Reply:
         """Begin a reply."""

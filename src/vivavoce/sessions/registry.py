@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from vivavoce.contracts.errors import Overloaded
+from vivavoce.contracts.errors import Overloaded, UnknownName
 from vivavoce.contracts.ports import AudioSink, Clock, EventListener, Witness
 from vivavoce.sessions.conversation import Conversation
 from vivavoce.sessions.options import ConversationOptions, SessionOptions
@@ -46,6 +46,13 @@ class Sessions:
         now = self._clock.now()
         for session, (transport, since, conversation) in list(self._live.items()):
             yield SessionInfo(session, transport, now - since, conversation, session not in self._detached)
+
+    def find(self, id: str) -> SessionInfo:
+        """Raises UnknownName for one that is over or never was."""
+        found = next((info for info in self if info.id == id), None)
+        if found is None:
+            raise UnknownName("no session has this identifier; it may be over", code="not_found")
+        return found
 
     @property
     def draining(self) -> bool:

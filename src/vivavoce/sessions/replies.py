@@ -82,7 +82,7 @@ class Replies:
         self._past: deque[LiveReply] = deque(maxlen=REMEMBERED)
         self._request = ReplyRequest()
         self._tools = ReplyTools(parts.tools, ())
-        self._away = False
+        self._away, self._sent = False, 0
         self.times = WaterfallTimes()
 
     @property
@@ -99,17 +99,17 @@ class Replies:
         if self._reply is not None:
             self._reply.set_volume(self._parts.settings.volume)
 
-    def hold(self) -> None:
-        """The client is away: no reply is sent, neither this one nor another, until it is back."""
-        self._away = True
-        if self._reply is not None:
-            self._reply.set_away(True)
+    @property
+    def sent(self) -> int:
+        """Samples sent in this session."""
+        playback = self._reply.playback if self._reply is not None else None
+        return self._sent + (playback.sent if playback is not None else 0)
 
-    def go_on(self, generation: int | None, samples: int) -> None:
-        """The client is back and holds ``samples`` of ``generation``."""
-        self._away = False
+    def set_away(self, away: bool, generation: int | None = None, samples: int = 0) -> None:
+        """While the client is away no reply is sent, this one or another. When it is back it holds so much of one."""
+        self._away = away
         if self._reply is not None:
-            self._reply.set_away(False, samples if self._reply.stamp.generation == generation else 0)
+            self._reply.set_away(away, samples if self._reply.stamp.generation == generation else 0)
 
     def played(self, generation: int, samples: int) -> None:
         """The client says how much it has played."""
@@ -228,6 +228,7 @@ class Replies:
         """Nothing more of the reply is made or heard."""
         if self._reply is not None:
             self._reply.cancel()
+            self._sent = self.sent
             self._dropped, self._reply = self._reply, None
 
     def _times_of(self, stamp: Stamp) -> WaterfallTimes:
@@ -261,6 +262,7 @@ class Replies:
         reply = self._reply
         if reply is None:
             return
+        self._sent = self.sent
         self._reply = None
         self._past.append(reply)
         if reply.playback is not None:

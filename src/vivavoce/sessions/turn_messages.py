@@ -11,6 +11,8 @@ from vivavoce.sessions.asked import ReplyRequest
 from vivavoce.sessions.barge_in import Reason
 from vivavoce.sessions.options import ConversationOptions, Mode
 
+Activity = Literal["idle", "listening", "thinking", "speaking", "paused"]
+"""What a conversation is at: nothing, the user's turn, a reply that is not heard yet, one that is, one that stands still."""
 Timer = Literal["endpoint", "finish", "decide", "transcript", "reply", "stalled", "max_turn", "idle"]
 
 

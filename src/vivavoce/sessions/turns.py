@@ -36,13 +36,13 @@ class TurnMachine:
     ) -> None:
         self._options = options
         self._orders = Orders()
-        self._mouth = Mouth(self._orders, options.watchdogs, rate)
-        self._ear = Ear(self._orders, options, scoring=scoring)
-        self._interruption = Interruption(self._orders, self._mouth, self._ear.grading, options.barge_in)
+        self.mouth = Mouth(self._orders, options.watchdogs, rate)
+        self.ear = Ear(self._orders, options, scoring=scoring)
+        self._interruption = Interruption(self._orders, self.mouth, self.ear.grading, options.barge_in)
         self._announcements = Announcements(self._orders, options.watchdogs)
         self._now = 0
-        self._answers = Answers(self._orders, self._mouth, options, speculation=speculate)
-        self._mode: Mode = options.mode
+        self._answers = Answers(self._orders, self.mouth, options, speculation=speculate)
+        self.mode: Mode = options.mode
         self._handlers: dict[type, Callable[[Any], None]] = {
             m.VoiceBegan: self._voice_began,
             m.VoiceWent: self._voice_went,
@@ -50,7 +50,7 @@ class TurnMachine:
             m.Heard: self._heard,
             m.Read: self._heard,
             m.Scored: self._scored,
-            **dict.fromkeys(REPLY_EVENTS, lambda e: self._mouth.handle(e, self._now)),
+            **dict.fromkeys(REPLY_EVENTS, lambda e: self.mouth.handle(e, self._now)),
             m.TimerFired: self._timer_fired,
             m.CommitAsked: lambda e: self._commit(),
             m.InterruptAsked: lambda e: self._interrupted(),
@@ -58,12 +58,12 @@ class TurnMachine:
             m.Announced: lambda e: self._announcements.add(e.text),
             m.Changed: self._changed,
             m.ResetAsked: lambda e: self._reset(),
-            m.ClearAsked: lambda e: self._answers.clear(self._ear, self._now),
-            m.ReplyAsked: lambda e: self._answers.ask(self._ear.number_turn(), e.request, self._now),
+            m.ClearAsked: lambda e: self._answers.clear(self.ear, self._now),
+            m.ReplyAsked: lambda e: self._answers.ask(self.ear.number_turn(), e.request, self._now),
         }
         self._timers: dict[m.Timer, Callable[[UserTurn], None]] = {
             "endpoint": self._endpoint_due,
-            "finish": lambda turn: self._ear.finish_reading(turn, self._now),
+            "finish": lambda turn: self.ear.finish_reading(turn, self._now),
             "decide": self._judge,
             "transcript": self._transcript_due,
             "max_turn": lambda turn: self._commit(),
@@ -72,7 +72,7 @@ class TurnMachine:
     @property
     def idle(self) -> bool:
         """Nobody speaks and nothing is awaited."""
-        return self._ear.turn is None and self._mouth.reply is None
+        return self.ear.turn is None and self.mouth.reply is None
 
     def handle(self, event: m.Event) -> list[m.Command]:
         """Take one event. Time never runs backwards: an event from the past happens now."""
@@ -84,28 +84,28 @@ class TurnMachine:
     # --- voice and words ----------------------------------------------------------------------------------------------
 
     def _voice_began(self, event: m.VoiceBegan) -> None:
-        turn = self._ear.turn
+        turn = self.ear.turn
         if turn is not None and turn.phase is not Phase.PAUSING:
             return
-        released = self._mouth.released is not None
+        released = self.mouth.released is not None
         if turn is None:
-            if released and self._options.barge_in.deaf and self._mode == "auto":
+            if released and self._options.barge_in.deaf and self.mode == "auto":
                 return
-            turn = self._ear.open(event.start, over_reply=released and not self._options.barge_in.beside)
-        self._ear.begin_burst(turn, event.start)
+            turn = self.ear.open(event.start, over_reply=released and not self._options.barge_in.beside)
+        self.ear.begin_burst(turn, event.start)
         if turn.over_reply:
             self._interruption.begin(turn, event.start)
-        if self._mode == "push_to_talk":
+        if self.mode == "push_to_talk":
             self._cut("command")
             self._confirm(turn)
 
     def _voice_went(self, event: m.VoiceWent) -> None:
-        if self._ear.turn is None:
+        if self.ear.turn is None:
             self._voice_began(m.VoiceBegan(event.at, event.at - event.voiced))
-        turn = self._ear.turn
+        turn = self.ear.turn
         if turn is None or turn.phase is not Phase.SPEAKING:
             return
-        if self._ear.voiced(turn, event.voiced):
+        if self.ear.voiced(turn, event.voiced):
             self._confirm(turn)
         if turn.over_reply:
             self._judge(turn)
@@ -113,23 +113,23 @@ class TurnMachine:
     def _confirm(self, turn: UserTurn) -> None:
         """It is speech: whatever was prepared for an earlier pause answers too little."""
         if not turn.burst_confirmed:
-            self._ear.confirm(turn)
+            self.ear.confirm(turn)
         self._answers.withdraw(turn)
 
     def _voice_ended(self, event: m.VoiceEnded) -> None:
-        turn = self._ear.turn
+        turn = self.ear.turn
         if turn is None or turn.phase is not Phase.SPEAKING:
             return
-        if self._ear.voiced(turn, event.voiced):
+        if self.ear.voiced(turn, event.voiced):
             self._confirm(turn)
         if turn.burst_confirmed:
-            self._ear.end_burst(turn, event.end)
+            self.ear.end_burst(turn, event.end)
         else:
-            self._ear.drop_burst(turn)
+            self.ear.drop_burst(turn)
         if len(turn.segments) >= MAX_SEGMENTS:
             self._commit()
         elif turn.over_reply:
-            self._ear.finish_reading(turn, self._now)
+            self.ear.finish_reading(turn, self._now)
             self._judge(turn)
         else:
             self._paused(turn)
@@ -139,13 +139,13 @@ class TurnMachine:
         if not turn.confirmed:
             self._discard("noise")
             return
-        if self._mode == "auto":
-            self._ear.ask_score(turn)
+        if self.mode == "auto":
+            self.ear.ask_score(turn)
         self._words_changed(turn)
 
     def _heard(self, event: m.Heard | m.Read) -> None:
-        turn = self._ear.turn
-        if turn is not None and self._ear.hear(turn, event):
+        turn = self.ear.turn
+        if turn is not None and self.ear.hear(turn, event):
             self._words_changed(turn)
 
     def _words_changed(self, turn: UserTurn) -> None:
@@ -154,14 +154,14 @@ class TurnMachine:
         elif turn.phase is Phase.COMMITTED:
             self._end_turn_if_read(turn)
         elif turn.phase is Phase.PAUSING:
-            if self._ear.grading.sounds_finished(turn):
-                self._ear.finish_reading(turn, self._now)
-            if self._ear.grading.worth_preparing(turn):
+            if self.ear.grading.sounds_finished(turn):
+                self.ear.finish_reading(turn, self._now)
+            if self.ear.grading.worth_preparing(turn):
                 self._answers.prepare(turn)
             self._grade(turn)
 
     def _scored(self, event: m.Scored) -> None:
-        turn = self._ear.turn
+        turn = self.ear.turn
         if turn is not None and (turn.number, turn.revision) == (event.turn, event.revision):
             turn.score, turn.scored = event.probability, True
             self._grade(turn)
@@ -170,36 +170,36 @@ class TurnMachine:
 
     def _grade(self, turn: UserTurn) -> None:
         pausing = turn.phase is Phase.PAUSING and not turn.over_reply
-        if pausing and self._mode == "auto" and self._ear.wait_is_over(turn, self._now):
-            self._ear.finish_reading(turn, self._now)
+        if pausing and self.mode == "auto" and self.ear.wait_is_over(turn, self._now):
+            self.ear.finish_reading(turn, self._now)
             self._end_turn_if_read(turn)
 
     def _end_turn_if_read(self, turn: UserTurn) -> None:
         if not turn.unread and turn.text:
             self._interruption.answering(turn)
-            self._ear.close()
+            self.ear.close()
             self._answers.answer(turn, self._now)
         elif not turn.unread:
             self._discard("empty")
 
     def _commit(self) -> None:
-        turn = self._ear.turn
+        turn = self.ear.turn
         if turn is None:
             self._discard("empty")
             return
         if turn.over_reply:
             self._cut("command")
         if turn.phase is Phase.SPEAKING:
-            self._ear.end_burst(turn, self._now)
-        self._ear.finish_reading(turn, self._now)
+            self.ear.end_burst(turn, self._now)
+        self.ear.finish_reading(turn, self._now)
         turn.phase = Phase.COMMITTED
         turn.wait = 0.0
         self._orders.stop_timer("endpoint")
         self._end_turn_if_read(turn)
 
     def _discard(self, reason: DiscardReason) -> None:
-        self._mouth.discard()
-        self._ear.discard(reason)
+        self.mouth.discard()
+        self.ear.discard(reason)
 
     # --- speech over a reply ------------------------------------------------------------------------------------------
 
@@ -211,47 +211,47 @@ class TurnMachine:
             self._discard(verdict.reason)  # what is not read yet may still turn out to be meant
 
     def _cut(self, reason: CutReason) -> None:
-        turn = self._ear.turn
+        turn = self.ear.turn
         if turn is not None and turn.over_reply:
             self._interruption.cut(turn, reason, self._now)
             if turn.phase is Phase.PAUSING:
                 self._paused(turn)
 
     def _interrupted(self) -> None:
-        (self._cut if self._ear.turn is not None and self._ear.turn.over_reply else self._mouth.cut)("command")
+        (self._cut if self.ear.turn is not None and self.ear.turn.over_reply else self.mouth.cut)("command")
 
     def _timer_fired(self, event: m.TimerFired) -> None:
         if not self._orders.fired(event.name, event.number):
             return
         if event.name == "reply":
-            self._mouth.overdue(self._now)
+            self.mouth.overdue(self._now)
         elif event.name == "stalled":
-            self._mouth.stalled(self._now)
+            self.mouth.stalled(self._now)
         elif event.name == "idle":
             self._announcements.prompt()
-        elif self._ear.turn is not None:
-            self._timers[event.name](self._ear.turn)
+        elif self.ear.turn is not None:
+            self._timers[event.name](self.ear.turn)
 
     def _endpoint_due(self, turn: UserTurn) -> None:
         turn.scored = True  # the turn detector is waited for no longer
         self._grade(turn)
 
     def _transcript_due(self, turn: UserTurn) -> None:
-        self._ear.give_up_reading(turn)
+        self.ear.give_up_reading(turn)
         self._words_changed(turn)
 
     def _typed(self, event: m.Typed) -> None:
         self._discard("reset")
-        self._mouth.cut("replaced")
-        self._answers.answer_typed(self._ear.number_turn(), event.text, self._now)
+        self.mouth.cut("replaced")
+        self._answers.answer_typed(self.ear.number_turn(), event.text, self._now)
 
     def _changed(self, event: m.Changed) -> None:
-        self._ear.changed(event)
+        self.ear.changed(event)
         self._answers.changed(event)
         self._options = event.options or self._options
-        self._mode = event.mode or self._mode
-        turn = self._ear.turn
-        if self._mode != "auto":
+        self.mode = event.mode or self.mode
+        turn = self.ear.turn
+        if self.mode != "auto":
             self._orders.stop_timer("endpoint")
         elif turn is not None:
             self._grade(turn)
@@ -259,18 +259,18 @@ class TurnMachine:
     def _reset(self) -> None:
         self._announcements.clear()
         self._discard("reset")
-        self._mouth.cut("reset", recorded=False)
+        self.mouth.cut("reset", recorded=False)
         self._interruption.answered = None
 
     def _settle(self) -> None:
         """What follows from where things stand: a reply that ended by itself, announcements, idleness."""
-        turn = self._ear.turn
-        if turn is not None and turn.over_reply and self._mouth.released is None:
+        turn = self.ear.turn
+        if turn is not None and turn.over_reply and self.mouth.released is None:
             turn.over_reply = False
             self._orders.stop_timer("decide")
             if turn.phase is Phase.PAUSING:
                 self._paused(turn)
         announcement = self._announcements.next(self.idle)
         if announcement is not None:
-            self._answers.announce(self._ear.number_turn(), announcement, self._now)
+            self._answers.announce(self.ear.number_turn(), announcement, self._now)
         self._announcements.watch(self.idle, self._now)

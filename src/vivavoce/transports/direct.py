@@ -62,6 +62,8 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         if self.handshake_complete and self.close_sent:
             raise ClientDisconnected
         await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True  # a refusal that was told is no failure of the application to answer
 
     def _refuse(self, code: int, reason: str) -> None:
         self.conn.fail(code, reason)

@@ -300,7 +300,7 @@ def rejects_nonsense() -> int:
 
 async def main() -> dict[str, Any]:
     """Several at the same time: sessions have nothing to do with each other."""
-    several = asyncio.Semaphore(4)
+    several = asyncio.Semaphore(3)
 
     async def one(work: Callable[[], Any]) -> dict[str, Any]:
         async with several:

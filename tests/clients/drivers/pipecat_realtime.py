@@ -181,7 +181,7 @@ async def tool() -> Any:
 
     llm.register_function("weather", weather)
     pair = LLMContextAggregatorPair(context)
-    async with Running([llm, pair.assistant()]) as here:  # its frames of speech come through, and wake who waits
+    async with Running([pair.user(), llm, pair.assistant()]) as here:  # speech comes through, and wakes who waits
         await here.worker.queue_frame(LLMContextFrame(context))
         await here.behind.until(lambda: any("rains" in text for text in _said(context)))
         return {"asked": asked, "said": _said(context)[-1], "errors": here.errors()}
@@ -216,7 +216,13 @@ async def main() -> dict[str, Any]:
         "tool": tool,
         "interruption": interruption,
     }
-    results = await asyncio.gather(*(act_async(work) for work in acts.values()))
+    several = asyncio.Semaphore(3)
+
+    async def one(work: Callable[[], Any]) -> dict[str, Any]:
+        async with several:
+            return await act_async(work)
+
+    results = await asyncio.gather(*(one(work) for work in acts.values()))
     return dict(zip(acts, results, strict=True))
 
 

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from vivavoce.observe.logs import JsonFormatter, log_to_stderr
+from vivavoce.observe.logs import LIBRARIES, JsonFormatter, log_to_stderr
 
 
 def test_json_lines_can_be_read_back() -> None:
@@ -34,3 +34,26 @@ def test_the_level_is_kept(form: str, capsys: pytest.CaptureFixture[str]) -> Non
         logging.getLogger().handlers[:] = before
     written = capsys.readouterr().err
     assert "but this" in written and "not this" not in written
+
+
+def test_libraries_are_not_asked_for_details_and_addresses_lose_their_queries(capsys: pytest.CaptureFixture[str]) -> None:
+    before = logging.getLogger().handlers[:]
+    levels = {name: logging.getLogger(name).level for name in LIBRARIES}
+    uvicorn = logging.getLogger("uvicorn.error")
+    filters = uvicorn.filters[:]
+    try:
+        log_to_stderr("debug", "text")
+        uvicorn.debug("< TEXT 'secret words'")
+        logging.getLogger("httpcore.http11").debug("Authorization: Bearer secret")
+        logging.getLogger("httpx").info("HTTP Request: %s %s %d", "GET", "http://127.0.0.1/x?token=once_secret", 401)
+        logging.getLogger("vivavoce.x").debug("our own details")
+    finally:
+        logging.getLogger().handlers[:] = before
+        uvicorn.filters[:] = filters
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+        logging.getLogger().setLevel(logging.WARNING)
+    written = capsys.readouterr().err
+    assert "secret" not in written
+    assert "HTTP Request: GET http://127.0.0.1/x 401" in written
+    assert "our own details" in written

@@ -213,8 +213,8 @@ async def test_a_page_elsewhere_may_ask_where_it_is_allowed(page: Page) -> None:
 async def test_the_description_covers_every_route(page: Page) -> None:
     async with _client(_app(page)) as client:
         api = (await client.get("/openapi.json")).json()
-    paths = "/health /health/live /api/status /api/providers /api/config /api/metrics /api/token"
-    assert set(api["paths"]) == set(paths.split())
+    paths = "/health /health/live /api/status /api/providers /api/config /api/metrics /api/token /api/sessions"
+    assert set(api["paths"]) == {*paths.split(), "/api/sessions/{id}"}
 
 
 def test_the_document_covers_every_door() -> None:
@@ -259,3 +259,11 @@ async def test_every_answer_has_a_name_of_its_own(page: Page) -> None:
     names = {answer.headers["x-request-id"] for answer in (*answers, foreign)}
     assert len(names) == 5
     assert all(name.startswith("req_") for name in names)
+
+
+async def test_an_address_for_other_methods_says_which(page: Page) -> None:
+    async with _client(_app(page)) as client:
+        answer = await client.get("/api/token")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+        assert (await client.get("/app.js")).status_code == 200
+        assert (await client.get("/app.js/")).status_code == 404

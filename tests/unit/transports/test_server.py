@@ -14,6 +14,7 @@ import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.fuzz.raw import CONTINUATION, TEXT, frame
 from tests.unit.transports.entrances import entrance
 from tests.wire.stage import STAMP, ScriptedSessions, quick
 from vivavoce.contracts.errors import ConfigurationError
@@ -112,6 +113,42 @@ async def test_a_message_beyond_all_bounds_closes_only_that_connection() -> None
             assert closed.value.rcvd.code == 1009
         await other.send('{"type":"hello"}')
         await _json(other, "ready")
+
+
+@pytest.mark.parametrize(
+    ("sent", "code", "reason"),
+    [
+        (frame(TEXT, b"\xff"), 1007, "UTF-8"),
+        (frame(TEXT, b"{", fin=False) + frame(CONTINUATION, b"", fin=False) * 5_000, 1008, "frames"),
+        (frame(TEXT, b"{}", bits=4), 1002, "reserved"),
+    ],
+)
+async def test_broken_frames_are_refused_with_a_reason_and_are_no_error_of_ours(
+    sent: bytes, code: int, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving() as running, connect(running.url) as other:
+        async with connect(running.url) as client:
+            await client.send('{"type":"hello"}')
+            await _json(client, "ready")
+            running.sessions.conversations[0].say(STAMP, 480)  # something is on its way when the connection breaks
+            client.transport.write(sent)
+            async with asyncio.timeout(20):
+                with pytest.raises(websockets.ConnectionClosed) as closed:
+                    while True:
+                        await client.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == code
+            assert reason in closed.value.rcvd.reason
+        await other.send('{"type":"hello"}')
+        await _json(other, "ready")
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_a_refusal_is_no_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving() as running:
+        with pytest.raises(websockets.InvalidStatus):
+            await connect(running.url, origin=websockets.Origin("https://evil.example"))
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_a_stop_lets_the_reply_end_and_says_goodbye() -> None:

@@ -20,8 +20,13 @@ const SAME = [
   "response_complete",
   "tool",
   "settings",
+  "woke",
+  "slept",
   "goodbye",
 ] as const satisfies readonly EventName[];
+type Told = (typeof SAME)[number] | "ready" | "error" | "pong" | "session_resumed";
+// A message that is new in the schema and has no event yet is an error here.
+true satisfies [Exclude<ServerMessage["type"], Told>] extends [never] ? true : never;
 type Same = Extract<ServerMessage, { type: (typeof SAME)[number] }>;
 
 export function emission<K extends EventName>(event: K, value: VoiceEvents[K]): Command {

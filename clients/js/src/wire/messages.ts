@@ -93,6 +93,10 @@ export interface Hello {
   readonly eagerness?: number | null;
   /** A fixed silence that ends a turn, in place of the graded wait. */
   readonly silence_ms?: number | null;
+  /** Hear nothing until one of these is said, and again after a silence; an empty list listens always. */
+  readonly wake_words?: readonly string[] | null;
+  /** Seconds of quiet behind the last turn after which a wake word is needed again. */
+  readonly wake_timeout?: number | null;
   /** The client will send `played`. Otherwise the server assumes that audio plays in real time as it is sent. */
   readonly acknowledge?: boolean;
 }
@@ -343,6 +347,8 @@ export type ServerMessage =
   | ResponseComplete
   | ToolUsed
   | SettingChanged
+  | Woke
+  | Slept
   | ServerError
   | Pong
   | Farewell;
@@ -415,6 +421,21 @@ export interface Settings {
   readonly tts: string;
   readonly speculation: "always" | "local" | "off";
   readonly acknowledge: boolean;
+  /** Words that wake the session, which begins asleep; none: it always listens. */
+  readonly wake_words: readonly string[];
+  /** Seconds of quiet after which it falls asleep again. */
+  readonly wake_timeout: number;
+}
+
+/** It was quiet for `wake_timeout` seconds: nothing is listened to but the wake words. */
+export interface Slept {
+  readonly seq: number;
+  readonly type: "slept";
+  readonly turn: number;
+  readonly revision: number;
+  readonly generation: number;
+  /** From where on: samples at 16 kHz since the session began. */
+  readonly at: number;
 }
 
 /** The user began to speak. */
@@ -501,4 +522,16 @@ export interface Voice {
   readonly name: string;
   readonly language: string;
   readonly gender: string | null;
+}
+
+/** A wake word was recognised: what is said behind it is listened to. */
+export interface Woke {
+  readonly seq: number;
+  readonly type: "woke";
+  readonly turn: number;
+  readonly revision: number;
+  readonly generation: number;
+  readonly word: string;
+  /** Where it ended: samples at 16 kHz since the session began. */
+  readonly at: number;
 }

@@ -37,6 +37,7 @@ from vivavoce.transports.http.schemas import (
     Status,
     WorkerStatus,
 )
+from vivavoce.transports.http.sessions import sessions_router
 from vivavoce.transports.offer import offer_of
 from vivavoce.transports.options import MAX_AUDIO_MESSAGE, MAX_TEXT, PROTOCOL_VERSION, WEBSOCKET_PATH, ServerOptions
 
@@ -88,6 +89,7 @@ def install(app: FastAPI, behind: Behind) -> None:
     problems.install(app)
     app.include_router(_machine(behind))
     app.include_router(_providers(behind.status))
+    app.include_router(sessions_router(behind.sessions))
     app.include_router(_tokens(behind.entrance))
     if behind.models is not None:
         app.include_router(models_router(behind.models))

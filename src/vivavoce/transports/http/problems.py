@@ -33,7 +33,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def framework(request: Request, error: HTTPException) -> Response:
         status = HTTPStatus(error.status_code)
-        headers = {**(error.headers or {}), **(_allow(request) if status == HTTPStatus.METHOD_NOT_ALLOWED else {})}
+        headers = _allow(request) if status == HTTPStatus.METHOD_NOT_ALLOWED else dict(error.headers or {})
         code = "not_found" if status == HTTPStatus.NOT_FOUND else status.name.lower()
         return answer(
             InvalidRequest(str(error.detail), code=code, retryable=status.value >= 500),

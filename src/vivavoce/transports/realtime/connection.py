@@ -14,7 +14,7 @@ from vivavoce.contracts.events import SessionEvent, SessionFailed
 from vivavoce.contracts.ports import Clock, EventListener
 from vivavoce.flow.tasks import Signal, TaskScope
 from vivavoce.flow.threads import OffLoop
-from vivavoce.sessions.conversation import EXPIRED, Conversation
+from vivavoce.sessions.conversation import OVER, Conversation
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.ids import fresh
 from vivavoce.transports.limits import Bucket, SlidingWindow
@@ -190,8 +190,8 @@ class Connection:
         self._core.told(event)
         if self._around.observer is not None:
             self._around.observer(event)
-        if isinstance(event, SessionFailed) and event.code == EXPIRED:
-            self.refuse(EXPIRED, event.message)
+        if isinstance(event, SessionFailed) and event.code in OVER:
+            self.refuse(event.code, event.message)
         elif self._leaving is not None and not self._core.busy:
             self.leave(self._leaving, now=True)
 

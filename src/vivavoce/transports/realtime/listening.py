@@ -107,6 +107,8 @@ class Hearing:
         heard, held = self._now, self._held
         if heard is None:
             return
+        if self.failure is not None and heard.told and not heard.committed:
+            self._commit(heard, now)  # it was one, and nobody could read it
         if heard.committed:
             self._finish(heard, "")
             return

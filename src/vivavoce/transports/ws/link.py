@@ -23,7 +23,7 @@ from vivavoce.contracts.events import (
 )
 from vivavoce.contracts.ports import Clock, EventListener
 from vivavoce.flow.tasks import Signal
-from vivavoce.sessions.conversation import EXPIRED, Conversation
+from vivavoce.sessions.conversation import OVER, Conversation
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.options import ResumeOptions, SocketLimits
 from vivavoce.transports.ws.events import Resumption, SessionResumed
@@ -119,7 +119,7 @@ class Link:
             self.busy = False
             if self.line is not None:
                 self.line.calmed()
-        elif isinstance(event, SessionFailed) and event.code == EXPIRED:
+        elif isinstance(event, SessionFailed) and event.code in OVER:
             if self.line is not None:
                 self.line.leave(event.message, now=True)
             else:
@@ -127,8 +127,10 @@ class Link:
 
     def hear(self, pcm: bytes, *, dropped: bool = False) -> None:
         """Audio from the client: the hot path. What was ``dropped`` for coming too fast was received all the same."""
-        self.input_samples += len(pcm) // SAMPLE_WIDTH
+        samples = len(pcm) // SAMPLE_WIDTH
+        self.input_samples += samples
         if dropped:
+            self.conversation.inspect.refused(samples * HEARING.rate // self.agreement.input_rate)
             return
         if self._resampler is not None:
             pcm = self._resampler.process(pcm)

@@ -209,3 +209,11 @@ async def test_seconds_and_bytes_of_recordings_have_budgets() -> None:
             body = {"files": {"file": recording}, "data": {"model": "ears"}}
             answers = [await client.post("/v1/audio/transcriptions", **body) for _ in range(2)]  # type: ignore[arg-type]
         assert [answer.status_code for answer in answers] == [200, 429]
+
+
+@pytest.mark.parametrize("data", ["é", "AAA", "A*==", "\U00012c20"])
+async def test_what_is_no_base64_is_named(data: str) -> None:
+    async with Door().client() as client:
+        answer = await client.post("/v1/audio/transcriptions", json={"model": "whisper-1", "input_audio": {"data": data}})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "input_audio.data"
