@@ -8,7 +8,7 @@ import {
   VoiceError,
 } from "../../clients/js/src/index";
 import type { KeyProblem, Keys } from "./key";
-import type { Mode, ProviderKind } from "./protocol";
+import type { Mode, ProviderKind, ServerMessage } from "./protocol";
 import { currentReply, initial, microphoneProblem, onBack, onLost, onMicrophoneProblem, onServer } from "./state";
 import { Store } from "./store";
 import { Tabs } from "./tabs";
@@ -157,7 +157,8 @@ export class App {
     });
     client.on("message", (message) => {
       this.opened = true;
-      store.update((state) => onServer(state, message));
+      // Of what the server says the page looks at a part; the rest passes by.
+      store.update((state) => onServer(state, message as ServerMessage));
     });
     client.on("session_resumed", () => store.update((state) => onBack(state, client.settings)));
     client.on("audio_gap", ({ seconds }) => this.complain(`${seconds.toFixed(1)} s of what was said did not reach the server. Say it again.`));
