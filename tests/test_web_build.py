@@ -20,7 +20,7 @@ NAMESPACES = ("http://www.w3.org/2000/svg",)
 
 
 BUDGET = {
-    "app.js": 110_000, "style.css": 30_000, "index.html": 4_000, "worklets/capture.js": 8_000, "worklets/playback.js": 8_000,
+    "app.js": 125_000, "style.css": 30_000, "index.html": 4_000, "worklets/capture.js": 8_000, "worklets/playback.js": 8_000,
 }  # fmt: skip
 """Bytes, before any compression: the whole dashboard is smaller than one photograph."""
 

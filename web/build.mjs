@@ -21,7 +21,7 @@ const common = {
 await build({ ...common, entryPoints: ["src/main.ts"], outfile: join(out, "app.js"), format: "esm" });
 await build({
   ...common,
-  entryPoints: ["src/worklets/capture.ts", "src/worklets/playback.ts"],
+  entryPoints: ["../clients/js/src/worklets/capture.ts", "../clients/js/src/worklets/playback.ts"],
   outdir: join(out, "worklets"),
   format: "esm",
 });

@@ -47,6 +47,7 @@ async def test_a_turn_is_shown_and_nothing_is_asked_of_anybody_else(tmp_path: Pa
     hello = server.said[0]
     assert hello == {
         "type": "hello",
+        "version": 1,
         "audio": {"input_rate": 16_000, "output_rate": 24_000},
         "acknowledge": True,
     }

@@ -30,7 +30,8 @@ OFFLINE = """
 async ({ rate, quanta, steps }) => {
   const context = new OfflineAudioContext(1, quanta * 128, rate);
   await context.audioWorklet.addModule("worklets/playback.js");
-  const node = new AudioWorkletNode(context, "vivavoce-playback", { numberOfInputs: 0, outputChannelCount: [1] });
+  const options = { numberOfInputs: 0, outputChannelCount: [1], processorOptions: {} };
+  const node = new AudioWorkletNode(context, "vivavoce-playback", options);
   const reports = [], counts = [];
   node.port.onmessage = ({ data }) => (data.type === "played" ? reports : counts).push(data);
   node.connect(context.destination);
@@ -258,7 +259,8 @@ async def test_the_microphone_arrives_in_frames_of_20_ms_and_sounds_like_itself(
         await server.until(lambda: len(server.heard) > 200)
         await seen.page.click(".talk")
         assert seen.complaints == []
-    assert {len(frame) for frame in server.heard} == {640}
+    assert {len(frame) for frame in server.heard[:-1]} == {640}
+    assert 0 < len(server.heard[-1]) <= 640, "the microphone goes off in mid-frame, and nothing is lost"
     heard = np.frombuffer(b"".join(server.heard), dtype="<i2").astype(float)
     spoken = np.frombuffer(microphone.read_bytes()[44:], dtype="<i2").astype(float)[::3]
     # Chromium plays the file in a circle from wherever it is, with its own noise suppression and gain on top. At a wrong

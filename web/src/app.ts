@@ -1,18 +1,22 @@
-/** Ties connection, microphone and loudspeaker to the state; its methods are what a person can do. */
+/** Ties the client library to the state; its methods are what a person can do. */
 
-import { Capture, MicrophoneError } from "./capture";
-import { Connection } from "./connection";
-import type { Keys } from "./key";
-import { Playback } from "./playback";
-import type { AudioFrame, Mode, ProviderKind, ServerMessage, Wishes } from "./protocol";
-import { currentReply, initial, onLost, onMicrophoneProblem, onServer } from "./state";
+import {
+  AudioPlayback,
+  AudioProcessor,
+  type Disconnected,
+  RealtimeVoiceClient,
+  VoiceError,
+} from "../../clients/js/src/index";
+import type { KeyProblem, Keys } from "./key";
+import type { Mode, ProviderKind, ServerMessage } from "./protocol";
+import { currentReply, initial, microphoneProblem, onBack, onLost, onMicrophoneProblem, onServer } from "./state";
 import { Store } from "./store";
 import { Tabs } from "./tabs";
 
 export interface Counts {
-  /** Microphone frames (20 ms) sent, and dropped because the line did not take them. */
+  /** Seconds of microphone sent, and lost because the line did not take them. */
   sent: number;
-  unsent: number;
+  lost: number;
   /** Gaps heard in replies. */
   underruns: number;
   /** Reply frames dropped because their generation was over. */
@@ -21,225 +25,205 @@ export interface Counts {
   roundTrip: number | null;
 }
 
+const INPUT_RATE = 16_000;
+/** The page comes back whenever its server does, however long that takes. */
+const FOR_EVER = Number.MAX_SAFE_INTEGER;
+const NEVER_OPENED = 1006;
+
 export class App {
   readonly store = new Store(initial);
   /** Levels of the moment (root mean square, 0 to 1), for meters that draw at their own pace. */
   readonly levels = { microphone: 0, reply: 0 };
-  /** Running numbers of this page, for whoever polls them: they change fifty times a second. */
-  readonly counts: Counts = { sent: 0, unsent: 0, underruns: 0, stale: 0, roundTrip: null };
 
-  private readonly connection: Connection;
-  private readonly playback: Playback;
-  private capture: Capture | null = null;
+  private readonly client: RealtimeVoiceClient;
   private readonly tabs = new Tabs(() => void this.giveUp());
-  private wishes: Wishes = {};
-  /** Newest generation heard of in this session; acknowledgements of an older session stay unsent. */
-  private newest = 0;
+  /** Whether the connection of the moment ever stood. */
+  private opened = false;
 
   constructor(
-    url: URL,
+    private readonly url: URL,
     private readonly keys: Keys,
   ) {
-    this.connection = new Connection(url, keys, () => this.wishes, {
-      connecting: () => this.store.update({ link: "connecting" }),
-      keyWanted: (key) => this.store.update((state) => ({ ...state, key, link: "refused", settings: null, notice: null })),
-      message: (message) => this.onMessage(message),
-      audio: (frame) => this.onAudio(frame),
-      wireError: (error) => this.complain(`The server said something this page does not understand: ${error.message}.`),
-      lost: (verdict) => this.store.update((state) => onLost(state, verdict)),
-      roundTrip: (milliseconds) => {
-        this.counts.roundTrip = milliseconds;
-      },
+    const worklet = (name: string): URL => new URL(`worklets/${name}.js`, document.baseURI);
+    this.client = new RealtimeVoiceClient({
+      url: () => this.address(),
+      input: new AudioProcessor({ workletUrl: worklet("capture") }),
+      output: new AudioPlayback({ workletUrl: worklet("playback") }),
+      reconnect: { attempts: FOR_EVER },
     });
-    this.playback = new Playback({
-      played: (generation, samples) => {
-        if (generation > 0 && generation <= this.newest) this.connection.send({ type: "played", generation, samples });
-      },
-      level: (level) => {
-        this.levels.reply = level;
-      },
-      counts: ({ underruns, stale }) => Object.assign(this.counts, { underruns, stale }),
-      blocked: (soundBlocked) => this.store.update({ soundBlocked }),
-      failed: () => this.complain("Sound could not be started. Check the loudspeaker of this device and reload the page."),
-    });
+    this.listen();
+  }
+
+  /** Running numbers of this page, for whoever polls them. */
+  get counts(): Counts {
+    const { samplesSent, samplesLost, underruns, stale, roundTripMs } = this.client.metrics;
+    return { sent: samplesSent / INPUT_RATE, lost: samplesLost / INPUT_RATE, underruns, stale, roundTrip: roundTripMs };
   }
 
   /** Try this key from now on. */
   useKey(key: string): void {
     this.keys.use(key);
-    this.connection.connect();
+    this.start();
   }
 
   start(): void {
-    this.connection.connect();
+    // What goes wrong is told as an event.
+    this.client.connect().catch(() => {});
   }
 
   /** Browsers allow sound only from a click or key press: call this from one. */
   touched(): void {
-    if (this.store.state.soundBlocked) void this.playback.unlock();
+    if (this.store.state.soundBlocked) void this.client.unlock();
   }
 
   async toggleMicrophone(): Promise<void> {
     const { microphone } = this.store.state;
-    if (microphone === "off") await this.openMicrophone();
-    if (microphone === "on") await this.closeMicrophone();
+    if (microphone === "off") await this.openMicrophone(() => this.client.startListening());
+    if (microphone === "on") await this.client.stopListening();
   }
 
   /** Push-to-talk: key or button down. */
   async press(): Promise<void> {
     if (this.store.state.held) return;
     this.store.update({ held: true });
-    if (this.store.state.microphone === "off") await this.openMicrophone();
+    if (this.store.state.microphone === "off") await this.openMicrophone(() => this.client.press());
+    else await this.client.press();
   }
 
   /** Push-to-talk: key or button up. */
   async release(): Promise<void> {
     if (!this.store.state.held) return;
-    // The last piece of a frame goes out before the commit.
-    await this.capture?.flush();
+    await this.client.release();
     this.store.update({ held: false });
-    this.levels.microphone = 0;
-    if (this.capture) this.commit();
   }
 
   /** The user's turn is over. */
   commit(): void {
-    this.connection.send({ type: "commit" });
+    this.client.commit();
   }
 
   interrupt(): void {
-    if (currentReply(this.store.state)) this.connection.send({ type: "interrupt" });
+    if (currentReply(this.store.state)) this.client.interrupt();
   }
 
   /** False where it could not be sent. */
   say(text: string): boolean {
-    void this.playback.unlock();
-    return this.connection.send({ type: "text", text });
+    void this.client.unlock();
+    if (!this.store.state.settings) return false;
+    this.client.sendText(text);
+    return true;
   }
 
   forget(): void {
-    if (this.connection.send({ type: "reset" })) this.store.update({ turns: [] });
+    this.client.reset();
+    this.store.update({ turns: [] });
   }
 
   setMode(mode: Mode): void {
-    this.choose({ mode }, { mode });
-    this.connection.send({ type: "setMode", mode });
+    this.client.setMode(mode);
+    this.show({ mode });
   }
 
   setLanguage(language: string): void {
-    // A voice belongs to a language: the server picks one of the new language.
-    delete this.wishes.voice;
-    this.choose({ language }, { language, voice: "" });
-    this.connection.send({ type: "setLanguage", language });
+    this.client.setLanguage(language);
+    this.show({ language, voice: "" });
   }
 
   setVoice(voice: string): void {
-    this.choose({ voice }, { voice });
-    this.connection.send({ type: "setVoice", voice });
+    this.client.setVoice(voice);
+    this.show({ voice });
   }
 
   setProvider(kind: ProviderKind, name: string): void {
-    this.choose({ provider: { ...this.wishes.provider, [kind]: name } }, { [kind]: name });
-    if (kind === "tts") {
-      // Its voices are known with the next session only.
-      delete this.wishes.voice;
-      this.store.update({ voices: [] });
-    }
-    this.connection.send({ type: "setProvider", kind, name });
+    this.client.setProvider(kind, name);
+    this.show({ [kind]: name });
+    // Its voices are known with the next session only.
+    if (kind === "tts") this.store.update({ voices: [] });
   }
 
   dismiss(): void {
     this.store.update({ notice: null });
   }
 
-  /** Keep a choice for the time after a reconnection, and show it at once. */
-  private choose(wish: Wishes, setting: object): void {
-    this.wishes = { ...this.wishes, ...wish };
-    this.store.update((state) =>
-      state.settings ? { ...state, settings: { ...state.settings, ...setting } } : state,
-    );
+  /** A choice is shown at once. */
+  private show(setting: object): void {
+    this.store.update((state) => (state.settings ? { ...state, settings: { ...state.settings, ...setting } } : state));
   }
 
-  private onMessage(message: ServerMessage): void {
-    switch (message.type) {
-      case "ready":
-        this.newest = 0;
-        this.playback.session(message.audio.output.rate);
-        break;
-      case "paused":
-        this.newest = Math.max(this.newest, message.generation);
-        this.playback.pause(message.generation);
-        break;
-      case "resumed":
-        this.playback.resume(message.generation);
-        break;
-      case "interrupted":
-        this.playback.clear(message.generation);
-        break;
-      case "error":
-        this.withoutWishes();
-        break;
+  private listen(): void {
+    const { client, store } = this;
+    client.on("statechange", ({ to }) => {
+      if (to === "CONNECTING" || to === "RECONNECTING") store.update({ link: "connecting" });
+    });
+    client.on("message", (message) => {
+      this.opened = true;
+      // Of what the server says the page looks at a part; the rest passes by.
+      store.update((state) => onServer(state, message as ServerMessage));
+    });
+    client.on("session_resumed", () => store.update((state) => onBack(state, client.settings)));
+    client.on("audio_gap", ({ seconds }) => this.complain(`${seconds.toFixed(1)} s of what was said did not reach the server. Say it again.`));
+    client.on("disconnected", (gone) => void this.lost(gone));
+    client.on("level", (levels) => Object.assign(this.levels, levels));
+    client.on("sound_blocked", (soundBlocked) => store.update({ soundBlocked }));
+    client.on("listening_stopped", () => store.update({ microphone: "off", held: false, speech: false }));
+    client.on("error", (error) => this.failed(error));
+  }
+
+  private async lost(gone: Disconnected): Promise<void> {
+    // This page itself went.
+    if (gone.reason === "closed") return;
+    this.store.update((state) => onLost(state, gone));
+    // Browsers do not say why a socket was refused: find out whether it is for want of a key.
+    if (this.opened || this.keys.needed || gone.code !== NEVER_OPENED) return;
+    const admission = await this.keys.admit();
+    if (!admission.admitted && admission.problem !== "away") this.wantKey(admission.problem);
+  }
+
+  /** Where a key is needed: first a token, then the socket. */
+  private async address(): Promise<URL> {
+    this.opened = false;
+    if (!this.keys.needed) return this.url;
+    const admission = await this.keys.admit();
+    if (!admission.admitted) {
+      if (admission.problem !== "away") this.wantKey(admission.problem);
+      throw new VoiceError("not_admitted", "the server did not let this page in", { retryable: true });
     }
-    this.store.update((state) => onServer(state, message));
+    const url = new URL(this.url);
+    url.searchParams.set("token", admission.token);
+    return url;
   }
 
-  /** A restarted server may not know a voice or provider any more: that must not keep the page out. */
-  private withoutWishes(): void {
-    if (this.store.state.settings || Object.keys(this.wishes).length === 0) return;
-    this.wishes = {};
-    this.connection.hello();
+  private wantKey(key: KeyProblem): void {
+    void this.client.disconnect();
+    this.store.update({ key, link: "refused", settings: null, notice: null });
   }
 
-  private onAudio(frame: AudioFrame): void {
-    this.newest = Math.max(this.newest, frame.generation);
-    this.playback.push(frame);
-  }
-
-  private onFrame(pcm: Int16Array, level: number): void {
-    const { settings, held } = this.store.state;
-    if (!settings || (settings.mode === "push_to_talk" && !held)) {
-      this.levels.microphone = 0;
-      return;
-    }
-    this.levels.microphone = level;
-    if (this.connection.sendAudio(pcm)) this.counts.sent += 1;
-    this.counts.unsent = this.connection.unsent;
-  }
-
-  private async openMicrophone(): Promise<void> {
-    void this.playback.unlock();
+  private async openMicrophone(open: () => Promise<void>): Promise<void> {
+    void this.client.unlock();
     this.store.update({ microphone: "asking", notice: null });
     try {
-      this.capture = await Capture.open({
-        frame: (pcm, level) => this.onFrame(pcm, level),
-        ended: (problem) => {
-          void this.closeMicrophone();
-          this.store.update((state) => onMicrophoneProblem(state, problem));
-        },
-      });
+      await open();
       this.store.update({ microphone: "on" });
       this.tabs.take();
     } catch (error) {
-      const problem = error instanceof MicrophoneError ? error.problem : "failed";
-      this.store.update((state) => onMicrophoneProblem(state, problem));
+      const code = error instanceof VoiceError ? error.code : "";
+      this.store.update((state) => onMicrophoneProblem(state, microphoneProblem(code) ?? "failed"));
     }
-  }
-
-  private async closeMicrophone(): Promise<void> {
-    const { speech, settings } = this.store.state;
-    // Nothing will follow, not even silence: what was being said is over.
-    if (speech && settings?.mode === "auto") this.commit();
-    this.levels.microphone = 0;
-    this.store.update({ microphone: "off", held: false, speech: false });
-    await this.capture?.close();
-    this.capture = null;
   }
 
   /** Another tab listens now: two of them would hear, and answer, the same words. */
   private async giveUp(): Promise<void> {
     if (this.store.state.microphone !== "on") return;
-    await this.closeMicrophone();
+    await this.client.stopListening();
     this.store.update({ notice: { tone: "hint", text: "The microphone is in use in another tab of this page." } });
+  }
+
+  /** What the server complains of is told by its message, a lost connection by its own event. */
+  private failed(error: VoiceError): void {
+    const problem = microphoneProblem(error.code);
+    if (problem) this.store.update((state) => onMicrophoneProblem(state, problem));
+    else if (error.code === "output_failed") this.complain("Sound could not be started. Check the loudspeaker of this device and reload the page.");
+    else if (error.code === "wire_error") this.complain(`The server said something this page does not understand: ${error.message}.`);
   }
 
   private complain(text: string): void {

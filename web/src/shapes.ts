@@ -179,13 +179,23 @@ export interface AudioStatistics {
 export interface SessionRow {
   id: string;
   transport: string;
-  state?: string;
+  state: "idle" | "listening" | "thinking" | "speaking" | "paused";
+  /** Whether its client is there. */
+  attached: boolean;
   age: number;
+  received_samples: number;
+  sent_samples: number;
+  /** Refused because they came too fast; at 16 kHz. */
+  dropped_samples: number;
+  late_frames: number;
   audio: AudioStatistics;
+  settings: { language: string; voice: string; mode: string; stt: string; llm: string; tts: string };
 }
 
 export interface SessionList {
   sessions: SessionRow[];
+  max: number;
+  detached: number;
 }
 
 export interface ProviderRow {

@@ -1,9 +1,10 @@
 /** What the page knows, and how what the server says changes it. Pure functions on plain data. */
 
-import type { MicrophoneProblem } from "./capture";
+import type { Disconnected } from "../../clients/js/src/index";
 import type { KeyProblem } from "./key";
 import type { ProviderKind, Ready, ServerMessage, Settings, Stamp, Voice, Waterfall } from "./protocol";
-import type { Verdict } from "./reconnection";
+
+export type MicrophoneProblem = "insecure" | "refused" | "absent" | "busy" | "unplugged" | "failed";
 
 export interface Reply {
   generation: number;
@@ -40,9 +41,9 @@ export interface State {
   speech: boolean;
   session: string;
   settings: Settings | null;
-  languages: string[];
-  providers: Record<ProviderKind, string[]>;
-  voices: Voice[];
+  languages: readonly string[];
+  providers: Readonly<Record<ProviderKind, readonly string[]>>;
+  voices: readonly Voice[];
   modes: Ready["modes"];
   textLimit: number;
   turns: Turn[];
@@ -114,24 +115,35 @@ export function onServer(state: State, message: ServerMessage): State {
   }
 }
 
-export function onLost(state: State, verdict: Verdict): State {
+const ENDED: Record<string, string> = {
+  taken_over: "This conversation goes on in another window. Reload this page to begin another here.",
+  ended: "The server ended this session. Reload the page to begin another.",
+  refused: "The server refused this page. Check that you are allowed to use it, then reload.",
+};
+
+export function onLost(state: State, gone: Disconnected): State {
   const after = { ...state, speech: false, settings: null };
-  if (!verdict.retry) {
-    const text = "The server refused this page. Check that you are allowed to use it, then reload.";
+  if (gone.retryIn === null) {
+    const text = ENDED[gone.reason] ?? "There is no connection to the server. Reload the page to try again.";
     return { ...after, link: "refused", notice: { tone: "error", text } };
   }
-  const seconds = Math.max(1, Math.round(verdict.delay));
-  if (verdict.reason === "full") {
+  const seconds = Math.max(1, Math.round(gone.retryIn));
+  if (gone.reason === "full") {
     const text = `The server is full. Trying again in ${seconds} s.`;
     return { ...after, link: "full", notice: { tone: "error", text } };
   }
-  if (verdict.reason === "failed") {
+  if (gone.reason === "failed") {
     // The server's own words say more, where it had time for some.
     const why = state.notice?.text ?? "The server failed; its log says why.";
     return { ...after, link: "lost", notice: { tone: "error", text: `${why} Trying again in ${seconds} s.` } };
   }
   const text = `No connection to the server. Is “vivavoce serve” running? Trying again in ${seconds} s.`;
   return { ...after, link: "lost", notice: { tone: "error", text } };
+}
+
+/** The session goes on as if nothing had happened. */
+export function onBack(state: State, settings: Settings | null): State {
+  return { ...state, link: "open", settings, notice: null, key: null };
 }
 
 const MICROPHONE: Record<MicrophoneProblem, string> = {
@@ -143,6 +155,12 @@ const MICROPHONE: Record<MicrophoneProblem, string> = {
   unplugged: "The microphone was unplugged. Plug it in and press the button again.",
   failed: "The microphone could not be opened. Reload the page; if it stays, try another browser.",
 };
+
+/** What a code of the client library means for the microphone; null where it is no matter of that. */
+export function microphoneProblem(code: string): MicrophoneProblem | null {
+  const problem = /^microphone_(.+)$/.exec(code)?.[1] ?? "";
+  return problem in MICROPHONE ? (problem as MicrophoneProblem) : null;
+}
 
 export function onMicrophoneProblem(state: State, problem: MicrophoneProblem): State {
   return { ...state, microphone: "off", held: false, notice: { tone: "error", text: MICROPHONE[problem] } };

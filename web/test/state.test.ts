@@ -3,12 +3,21 @@ import { test } from "node:test";
 import { commonScale, marksOf } from "../src/components/latency";
 import { splitHeard } from "../src/heard";
 import type { Ready, ServerMessage, Waterfall } from "../src/protocol";
-import { activity, currentReply, initial, onLost, onMicrophoneProblem, onServer, type State } from "../src/state";
+import {
+  activity,
+  currentReply,
+  initial,
+  microphoneProblem,
+  onBack,
+  onLost,
+  onMicrophoneProblem,
+  onServer,
+  type State,
+} from "../src/state";
 
 const READY: Ready = {
   type: "ready",
   session: "s1",
-  audio: { input: { rate: 16_000 }, output: { rate: 24_000 } },
   settings: { language: "en", voice: "a", mode: "auto", stt: "x", llm: "y", tts: "z" },
   languages: ["en"],
   providers: { stt: ["x"], llm: ["y"], tts: ["z"] },
@@ -102,13 +111,34 @@ test("a turn whose end is taken back becomes part of the one that goes on", () =
 });
 
 test("a new session keeps what was said and starts its own turns", () => {
-  const lost = onLost(after(said, ...answer), { retry: true, reason: "gone", delay: 2 });
+  const lost = onLost(after(said, ...answer), { reason: "lost", code: 1006, retryIn: 2, attempt: 1 });
   assert(lost.notice?.text.includes("Trying again in 2 s"));
   assert.equal(activity(lost), "away");
   const back = onServer(onServer(lost, { ...READY, session: "s2" }), said);
   assert.equal(back.turns.length, 2);
   assert.equal(back.turns[0]?.reply?.phase, "done");
   assert.equal(back.notice, null);
+});
+
+test("a session that goes on is the same as before", () => {
+  const before = after(said, ...answer);
+  const lost = onLost(before, { reason: "lost", code: 1006, retryIn: 2, attempt: 1 });
+  const back = onBack(lost, READY.settings);
+  assert.deepEqual(back, { ...before, link: "open" });
+  assert.equal(currentReply(back)?.phase, "speaking", "its reply is spoken on");
+});
+
+test("a session that is over for good says why", () => {
+  for (const reason of ["taken_over", "ended", "refused", "gave_up"] as const) {
+    const over = onLost(after(), { reason, code: 1000, retryIn: null, attempt: 1 });
+    assert.equal(over.link, "refused");
+    assert(/[Rr]eload/.test(over.notice?.text ?? ""), reason);
+  }
+});
+
+test("codes of the library that are about the microphone", () => {
+  assert.equal(microphoneProblem("microphone_busy"), "busy");
+  assert.deepEqual(["microphone_", "microphone_x", "wire_error", ""].map(microphoneProblem), [null, null, null, null]);
 });
 
 test("each problem with the microphone says what to do", () => {
@@ -130,7 +160,7 @@ test("news of a conversation that was forgotten does not bring it back", () => {
 
 test("a failing server's own words stay, with the time of the next try", () => {
   const told = after({ type: "error", code: "engine_missing", message: "No voice; run `x`.", retryable: false });
-  const lost = onLost(told, { retry: true, reason: "failed", delay: 3.2 });
+  const lost = onLost(told, { reason: "failed", code: 1011, retryIn: 3.2, attempt: 1 });
   assert.equal(lost.notice?.text, "No voice; run `x`. Trying again in 3 s.");
 });
 

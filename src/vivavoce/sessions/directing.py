@@ -35,7 +35,7 @@ class Directing:
 
     def tap(self, take: Callable[[AudioChunk], None]) -> None:
         """Give microphone audio to ``take``, too, placed in session time; it must not block and must not raise."""
-        self._driver.listening.tap = take
+        self._driver.listening.microphone.tap = take
 
     def offer(self, tools: Sequence[Tool]) -> None:
         """Tools the client runs: a reply that calls one ends, and ``ResponseCompleted`` says which."""

@@ -76,7 +76,6 @@ class Listening:
         """Samples that voice activity has judged."""
         self.on_judged: Callable[[], None] | None = None
         self.microphone = Microphone(clock)
-        self.tap: Callable[[AudioChunk], None] | None = None
 
     def start(self) -> None:
         """Open voice activity detection. Raises Unavailable, Overloaded."""
@@ -92,8 +91,6 @@ class Listening:
     def hear(self, pcm: bytes) -> None:
         """Take the next audio: the hot path of every session."""
         chunk = self.microphone.take(pcm)
-        if self.tap is not None:
-            self.tap(chunk)
         if self._asleep is not None and not self.push_to_talk:
             self.judged = chunk.end
             self._asleep(chunk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from vivavoce.audio.ring import SampleRing
@@ -77,6 +78,7 @@ class Microphone:
         "dropped",
         "position",
         "refused",
+        "tap",
     )
 
     def __init__(self, clock: Clock) -> None:
@@ -93,6 +95,7 @@ class Microphone:
         self.begun = 0
         """Where the stream goes on behind its last gap: before it there is nothing that could still be judged."""
         self.dropped = self.refused = self._late = 0
+        self.tap: Callable[[AudioChunk], None] | None = None
 
     def take(self, pcm: bytes) -> AudioChunk:
         """The next audio of the stream, placed. Called for every frame of every session."""
@@ -117,6 +120,8 @@ class Microphone:
         self._bytes += size
         if LOUDEST in pcm or LOWEST in pcm:
             self._clipped += 1
+        if self.tap is not None:
+            self.tap(chunk)
         return chunk
 
     def freeze(self) -> None:

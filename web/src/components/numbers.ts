@@ -9,7 +9,7 @@ export class Numbers extends View {
   private readonly values = {
     roundTrip: h("dd"),
     sent: h("dd"),
-    unsent: h("dd"),
+    lost: h("dd"),
     underruns: h("dd"),
     stale: h("dd"),
   };
@@ -18,7 +18,7 @@ export class Numbers extends View {
     const rows: [string, HTMLElement][] = [
       ["Round trip", this.values.roundTrip],
       ["Microphone sent", this.values.sent],
-      ["Microphone dropped", this.values.unsent],
+      ["Microphone lost", this.values.lost],
       ["Gaps in replies", this.values.underruns],
       ["Stale frames dropped", this.values.stale],
     ];
@@ -31,10 +31,10 @@ export class Numbers extends View {
   }
 
   private refresh(): void {
-    const { sent, unsent, underruns, stale, roundTrip } = this.app.counts;
+    const { sent, lost, underruns, stale, roundTrip } = this.app.counts;
     setText(this.values.roundTrip, roundTrip === null ? "–" : `${roundTrip.toFixed(1)} ms`);
-    setText(this.values.sent, `${(sent * 0.02).toFixed(1)} s`);
-    setText(this.values.unsent, `${(unsent * 0.02).toFixed(1)} s`);
+    setText(this.values.sent, `${sent.toFixed(1)} s`);
+    setText(this.values.lost, `${lost.toFixed(1)} s`);
     setText(this.values.underruns, String(underruns));
     setText(this.values.stale, String(stale));
   }
