@@ -21,7 +21,8 @@ benchmark of that name in `bench/`; what is synthetic is said there and below.
 Each section was measured at the time it names; one that is not measured again stays as it was.
 
 "median of each run" is the spread: one repetition after the other. Percentiles are nearest rank over all samples. A run
-marked *quick* is to steer by. The load average before a run tells whether the machine was quiet.
+marked *quick* is to steer by. The load average before a run tells whether the machine was quiet;
+its *pace*, a fixed piece of work on one core (`bench/machine.py`), how quick its cores were that day.
 """
 
 
@@ -92,8 +93,8 @@ def _section(result: Result) -> str:
         quick = " · *quick*" if result.quick else ""
         lines += [
             f"`{result.name}` · {machine['date']} · {machine['processor']}, {machine['memory']}, {machine['kernel']}, "
-            f"Python {machine['python']} · {machine['packages']} · load before {machine['load before']}, "
-            f"after {machine.get('load after', '–')} · took {result.seconds:.0f} s{quick}",
+            f"Python {machine['python']} · {machine['packages']} · pace {machine.get('pace', '–')} · "
+            f"load before {machine['load before']}, after {machine.get('load after', '–')} · took {result.seconds:.0f} s{quick}",
             "",
         ]
     if result.skipped:
