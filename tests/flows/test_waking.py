@@ -9,7 +9,7 @@ import pytest
 
 from tests.flows.score import LONG_REPLY, Stage
 from vivavoce.contracts.audio import HEARING
-from vivavoce.contracts.errors import EngineMissing, UnknownName, WorkerLost
+from vivavoce.contracts.errors import EngineFailed, EngineMissing, UnknownName, WorkerLost
 from vivavoce.contracts.events import (
     ReplyInterrupted,
     ReplyStarted,
@@ -208,6 +208,15 @@ async def test_a_detector_that_is_lost_comes_back() -> None:
         await stage.until_completed()
     assert len(stage.events.of(Woke)) == 1
     assert detector.tally.opened == detector.tally.finished + detector.tally.failed
+
+
+async def test_a_detector_that_is_broken_for_good_is_not_asked_all_the_time() -> None:
+    detector = ScriptedWakeWordDetector()
+    async with Asleep(detector=detector) as stage:
+        detector.fail = EngineFailed("the network is broken")
+        await stage.hear(-120.0)
+    assert 6 <= len(stage.events.of(SessionFailed)) <= 12
+    assert {event.code for event in stage.events.of(SessionFailed)} == {"engine_failed"}
 
 
 async def test_without_a_detector_and_with_an_unknown_word_it_does_not_begin() -> None:

@@ -11,8 +11,8 @@ from vivavoce.contracts.ports import Clock, WakeWordListening
 from vivavoce.contracts.speech import WakeWord
 from vivavoce.sessions.ports import WakeWords
 
-REOPEN = 0.5
-"""Seconds until a lost wake word detector is opened again."""
+REOPEN, LONGEST_REOPEN = 0.5, 30.0
+"""Seconds until a lost wake word detector is opened again; they double until a word is heard."""
 NO_ENGINE = (
     "nobody listens for wake words here: pip install 'vivavoce[wakeword]', leave engines.wake at auto and restart the "
     "server, or ask for no wake_words"
@@ -51,6 +51,7 @@ class Waking:
         self._sleep: Callable[[], None] | None = None
         """Cancels falling asleep."""
         self._closed = False
+        self._pause = REOPEN
         self.awake = not words
 
     async def start(self) -> None:
@@ -106,6 +107,7 @@ class Waking:
         if self.awake or self._closed:
             return
         self.awake = True
+        self._pause = REOPEN
         if self._stream is not None:
             self._stream.reset()
         self._owner.woke(word)
@@ -120,7 +122,11 @@ class Waking:
         self._stream = None
         problem = error if isinstance(error, VivavoceError) else Unavailable("the wake word detector was lost", cause=error)
         self._owner.trouble(problem)
-        self._clock.call_later(REOPEN, self._reopen)
+        self._wait()
+
+    def _wait(self) -> None:
+        self._clock.call_later(self._pause, self._reopen)
+        self._pause = min(LONGEST_REOPEN, 2 * self._pause)
 
     def _reopen(self) -> None:
         if self._closed or self._stream is not None:
@@ -128,4 +134,4 @@ class Waking:
         try:
             self._open()
         except VivavoceError:
-            self._clock.call_later(REOPEN, self._reopen)
+            self._wait()
