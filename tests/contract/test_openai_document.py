@@ -133,15 +133,15 @@ class Talker:
         await self._socket.send(json.dumps({"type": kind, **fields}))
 
     async def until(self, kind: str) -> dict[str, Any]:
-        async with asyncio.timeout(60):
-            while True:
-                event: dict[str, Any] = json.loads(await self._socket.recv())
-                self.events.append(event)
-                schema = theirs.server_events().get(event["type"])
-                assert schema is not None, f"OpenAI has no event {event['type']!r}"
-                good(schema, event)
-                if event["type"] == kind:
-                    return event
+        while True:
+            told = await asyncio.wait_for(self._socket.recv(), 60)
+            event: dict[str, Any] = json.loads(told)
+            self.events.append(event)
+            schema = theirs.server_events().get(event["type"])
+            assert schema is not None, f"OpenAI has no event {event['type']!r}"
+            good(schema, event)
+            if event["type"] == kind:
+                return event
 
     async def hear(self, pcm: bytes) -> None:
         for start in range(0, len(pcm), 4_800):
@@ -153,7 +153,7 @@ async def test_realtime_events(tmp_path: Path) -> None:
     from vivavoce.audio.resample import resample
 
     question = await asyncio.to_thread(spoken, tmp_path, "what is twelve times twelve")
-    sound = resample(bytes(9_600) + question + bytes(32_000), 16_000, 24_000)
+    sound = resample(bytes(9_600) + question + bytes(96_000), 16_000, 24_000)
     async with live_server() as server:
         talker = await _typed(server)
         assert {"response.output_audio.delta", "response.output_text.delta", "error"} <= {e["type"] for e in talker.events}

@@ -22,6 +22,7 @@ flac      audio/flac             as given            exact
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -119,7 +120,11 @@ class _Core(Protocol):
 
 
 class _Stream:
-    """What all have in common: halves of samples, the sample rate, the promised length, and the end."""
+    """What all have in common: halves of samples, the sample rate, the promised length, and the end.
+
+    ``close`` may come from another thread than the one that encodes, in the middle of its work: a reader has left. The core
+    is let go when that work is over, by whoever is last; libav does not survive being closed under work.
+    """
 
     def __init__(self, core: _Core, rate: int, promised: int | None) -> None:
         self._core = core
@@ -127,11 +132,39 @@ class _Stream:
         self._promised = promised
         self._taken = 0
         self._half = b""
-        self._finished = self._closed = False
+        self._finished = self._closed = self._gone = False
+        self._working = threading.Lock()
         self.media_type = core.media_type
         self.rate = core.rate
 
     def encode(self, pcm: bytes) -> bytes:
+        try:
+            with self._working:
+                return self._encode(pcm)
+        finally:
+            self._let_go()
+
+    def finish(self) -> bytes:
+        try:
+            with self._working:
+                return self._finish()
+        finally:
+            self._let_go()
+
+    def close(self) -> None:
+        self._closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._closed and self._working.acquire(blocking=False):
+            try:
+                if not self._gone:
+                    self._gone = True
+                    self._core.close()
+            finally:
+                self._working.release()
+
+    def _encode(self, pcm: bytes) -> bytes:
         if self._finished or self._closed:
             raise InternalError("this encoder's stream is over: open another")
         if self._half or len(pcm) % SAMPLE_WIDTH:
@@ -143,7 +176,7 @@ class _Stream:
             raise InvalidAudio(f"more than the {self._promised} samples that were announced")
         return self._core.encode(self._resampler.process(pcm))
 
-    def finish(self) -> bytes:
+    def _finish(self) -> bytes:
         if self._finished or self._closed:
             return b""
         self._finished = True
@@ -151,11 +184,6 @@ class _Stream:
             raise InvalidAudio(f"{self._taken} samples came where {self._promised} were announced")
         rest = self._resampler.flush()
         return (self._core.encode(rest) if rest else b"") + self._core.finish()
-
-    def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._core.close()
 
 
 class _Raw:
