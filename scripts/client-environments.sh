@@ -95,11 +95,14 @@ if [[ ${1:-} == lock ]]; then
 fi
 mkdir -p "$HOME_OF_ALL"
 if [[ $# -eq 0 ]]; then
+    declare -A making
     broken=()
-    for file in "$TABLE"/*.in; do
+    for file in "$TABLE"/*.in; do # at the same time: most of it is waiting for packages
         name=$(basename "$file" .in)
-        scripts/client-environments.sh $LOCK "$name" || broken+=("$name")
+        scripts/client-environments.sh $LOCK "$name" &
+        making[$name]=$!
     done
+    for name in "${!making[@]}"; do wait "${making[$name]}" || broken+=("$name"); done
     [[ ${#broken[@]} -gt 0 ]] || exit 0
     [[ ${CI:-} != true ]] || fail "could not be made: ${broken[*]}"
     say "warning: could not be made: ${broken[*]}; the tests that need them will be skipped"

@@ -6,6 +6,7 @@ RECORDING is a question of 24 kHz.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import wave
 from collections.abc import Callable, Sequence
@@ -50,6 +51,8 @@ class Gathered(FrameProcessor):
         super().__init__()
         self.frames: list[Frame] = []
         self.changed = asyncio.Event()
+        self.told: Callable[[], list[str]] = list
+        """Errors, of which a wait is the end."""
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         await super().process_frame(frame, direction)
@@ -63,10 +66,11 @@ class Gathered(FrameProcessor):
     async def until(self, done: Callable[[], Any]) -> Any:
         async with asyncio.timeout(SECONDS):
             while not (found := done()):
-                if broken := [frame.error for frame in self.of(ErrorFrame)]:
+                if broken := self.told():
                     raise RuntimeError("; ".join(broken))
                 self.changed.clear()
-                await self.changed.wait()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.changed.wait(), 1)
         return found
 
     def text(self) -> str:
@@ -81,6 +85,7 @@ class Running:
 
     def __init__(self, processors: Sequence[FrameProcessor]) -> None:
         self.before, self.behind = Gathered(), Gathered()
+        self.behind.told = self.errors
         pipeline = Pipeline([self.before, *processors, self.behind])
         params = PipelineParams(audio_in_sample_rate=24_000, audio_out_sample_rate=24_000)
         self.worker = PipelineWorker(pipeline, params=params, cancel_on_idle_timeout=False, enable_rtvi=False)
