@@ -306,9 +306,9 @@ def _timed(engine: Whisper) -> str:
         whisper.generate(encoded, [[number("<|startoftranscript|>")]], beam_size=1, max_length=16, suppress_tokens=[end])
         readings.append(time.perf_counter() - began)
     encoding, reading = (1_000 * float(np.median(values)) for values in (encodings, readings))
-    return (
-        f"encoding {encoding:.1f} ms, with 15 tokens {reading:.1f} ms, the engine takes it for {1_000 * engine.cost:.1f} ms"
-    )
+    taken = 1_000 * engine.cost
+    expect(0.5 * reading < taken < 2 * reading, f"a reading takes {reading:.1f} ms, the engine thinks {taken:.1f}")
+    return f"encoding {encoding:.1f} ms, with 15 tokens {reading:.1f} ms, the engine takes it for {taken:.1f} ms"
 
 
 CHECKS: tuple[Callable[[Models], str], ...] = (

@@ -198,20 +198,7 @@ class Replies:
             self._parts.sink.format.rate,
             self._parts.settings.speed,
         )
-        reply.start(self._parts.scope, text, self._voices(), synthesis)
-
-    def _voices(self) -> list[TextToSpeech]:
-        """The chosen voice, then the others that speak the language; a voice that does not speak it comes last.
-
-        What a voice on this machine was chosen to say is not sent to another machine when it fails.
-        """
-        language = self._parts.settings.language.split("-")[0]
-        chosen = self._parts.ports.tts.held(self._parts.settings.tts)
-        voices = [chosen, *(voice for voice in self._parts.ports.tts.ports.values() if voice is not chosen)]
-        return sorted(
-            (voice for voice in voices if voice is chosen or _stands_in(voice, chosen, language)),
-            key=lambda voice: not _speaks(voice.capabilities.languages, language),
-        )
+        reply.start(self._parts.scope, text, _voices(self._parts), synthesis)
 
     def _release(self, command: m.Release) -> None:
         reply = self._reply
@@ -323,6 +310,20 @@ class Replies:
         if reply is not None and samples > 0:
             reply.times.note("first_played", self._parts.clock.now())
         self._owner.tell(m.Played(self._owner.now, generation, samples))
+
+
+def _voices(parts: SessionParts) -> list[TextToSpeech]:
+    """The chosen voice, then the others that speak the language; a voice that does not speak it comes last.
+
+    What a voice on this machine was chosen to say is not sent to another machine when it fails.
+    """
+    language = parts.settings.language.split("-")[0]
+    chosen = parts.ports.tts.held(parts.settings.tts)
+    voices = [chosen, *(voice for voice in parts.ports.tts.ports.values() if voice is not chosen)]
+    return sorted(
+        (voice for voice in voices if voice is chosen or _stands_in(voice, chosen, language)),
+        key=lambda voice: not _speaks(voice.capabilities.languages, language),
+    )
 
 
 async def _these_words(text: str) -> AsyncIterator[str]:

@@ -171,15 +171,22 @@ async def interruption() -> Any:
     """Speech over a reply: the plugin is told, the generation ends early, and the next one answers."""
     async with talk() as here:
         first = await here.ask("Tell me a story.")
-        reading = asyncio.ensure_future(said(first))
+        message = await anext(aiter(first.message_stream))
+        sound = aiter(message.audio_stream)
+        seconds = [(await anext(sound)).duration]
+
+        async def listen() -> None:
+            async for frame in sound:
+                seconds.append(frame.duration)
+
+        reading = asyncio.ensure_future(listen())
         speaking = asyncio.ensure_future(here.speak())
         await here.next("input_speech_started")
         transcript = await here.next("input_audio_transcription_completed")
         answer = await said(await here.next("generation_created"))
-        cut = await reading
-        await speaking
+        await asyncio.wait_for(asyncio.gather(reading, speaking), SECONDS)
         return {
-            "cut": cut["sound"].duration if cut["sound"] is not None else 0.0,
+            "cut": sum(seconds),
             "heard": transcript.transcript,
             "said": answer["text"],
             "errors": here.errors,

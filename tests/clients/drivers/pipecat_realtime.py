@@ -63,6 +63,8 @@ class Gathered(FrameProcessor):
     async def until(self, done: Callable[[], Any]) -> Any:
         async with asyncio.timeout(SECONDS):
             while not (found := done()):
+                if broken := [frame.error for frame in self.of(ErrorFrame)]:
+                    raise RuntimeError("; ".join(broken))
                 self.changed.clear()
                 await self.changed.wait()
         return found

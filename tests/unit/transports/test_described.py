@@ -31,10 +31,11 @@ from vivavoce.contracts.errors import (
 )
 from vivavoce.flow.clock import SystemClock
 from vivavoce.observe.metrics import Metrics
-from vivavoce.sessions.options import SessionOptions
+from vivavoce.sessions.options import ConversationOptions, SessionOptions
 from vivavoce.sessions.ports import Choice, SessionPorts
 from vivavoce.sessions.registry import Sessions
 from vivavoce.testing.hearing import EnergyVoiceActivityDetector, ScriptedSpeechToText
+from vivavoce.testing.sinks import LoopbackSink
 from vivavoce.testing.speaking import ScriptedLanguageModel, ScriptedTextToSpeech
 from vivavoce.transports.entrance import Entrance
 from vivavoce.transports.http import handler as http
@@ -117,7 +118,7 @@ class House:
             vad=EnergyVoiceActivityDetector(),
         )
         clock = SystemClock()
-        sessions = Sessions(ports, SessionOptions(), clock)
+        sessions = self.sessions = Sessions(ports, SessionOptions(), clock)
         options = ServerOptions()
         self.app = http.application()
         self.spoken = openai.OpenAIDoor(sessions, self.openai, clock, self.entrance.rates)
@@ -168,7 +169,13 @@ async def ask(client: httpx.AsyncClient, method: str, path: str, session: str = 
 
 async def _good(found: Description) -> None:
     """The successes: a life of a speech session, and everything else once, in every form."""
-    async with House().client(found) as client:
+    house = House()
+    async with house.client(found) as client:
+        guest = await house.sessions.open(
+            "test", ConversationOptions(), LoopbackSink(clock=SystemClock()), lambda event: None
+        )
+        assert (await client.delete(f"/api/sessions/{guest.session}")).status_code == 200
+        await house.sessions.close(guest)
         for form in ("mp3", "opus", "aac", "flac", "wav", "pcm"):
             body = {**BODIES["/v1/audio/speech"]["json"], "response_format": form}
             assert (await client.post("/v1/audio/speech", json=body)).status_code == 200, form
@@ -248,6 +255,7 @@ async def _wrong(found: Description) -> None:
                     wrong = await ask(client, method, path, session, headers=headers, **json)
                     assert wrong.status_code in (400, 422), (path, wrong.text)
         assert (await client.get("/api/models?installed=perhaps")).status_code == 422
+        assert (await client.delete("/api/sessions/no?reason=")).status_code == 422
         session = (await client.post("/v1/speech/sessions", json={"response_format": "wav"})).json()["id"]
         await client.post(f"/v1/speech/sessions/{session}/text", json={"text": "🙂"})
         await client.post(f"/v1/speech/sessions/{session}/end")

@@ -12,7 +12,7 @@ export interface WebRtcTransportOptions {
   readonly url?: Source<string | URL>;
   /** Sent as `Authorization: Bearer` with the offer. */
   readonly key?: Source<string>;
-  /** STUN and TURN servers for the first call; the server's own, told with its answer, serve from the second on. */
+  /** STUN and TURN servers. Default: those the server names (`/webrtc/config`). */
   readonly iceServers?: RTCIceServer[];
   readonly constraints?: MediaTrackConstraints;
   /** Plays the reply. Default: an `<audio>` element of its own, outside the page. */
@@ -30,7 +30,6 @@ interface Answer {
   readonly id: string;
   readonly sdp: string;
   readonly token: string;
-  readonly ice_servers?: RTCIceServer[];
 }
 
 /** Milliseconds between two looks at the levels. */
@@ -42,33 +41,62 @@ const MOST_CANDIDATES = 64;
 export class WebRtcTransport implements Transport {
   readonly media: MediaControl;
   private readonly microphone: Microphone;
-  private iceServers: RTCIceServer[];
 
   constructor(private readonly options: WebRtcTransportOptions = {}) {
-    this.iceServers = options.iceServers ?? [];
     this.microphone = new Microphone(options);
     this.media = this.microphone;
   }
 
   connect(hello: Hello, events: LineEvents): Line {
-    const { peer = (configuration) => new RTCPeerConnection(configuration) } = this.options;
-    const connection = peer({ iceServers: this.iceServers });
-    return new Call(connection, this.microphone, events, (sdp) => this.offer(sdp, hello), this.options.socket);
+    return new Call(new Desk(this.options), this.microphone, hello, events);
+  }
+}
+
+/** Where calls are asked for and given up: the server's HTTP side. */
+class Desk {
+  constructor(readonly options: WebRtcTransportOptions) {}
+
+  async peer(): Promise<RTCPeerConnection> {
+    const { peer = (configuration) => new RTCPeerConnection(configuration), iceServers } = this.options;
+    return peer({ iceServers: iceServers ?? (await this.servers()) });
   }
 
-  private async offer(sdp: string, hello: Hello): Promise<{ answer: Answer; address: URL }> {
-    const { url = "webrtc/offer", key, fetch: post = fetch } = this.options;
-    const address = await resolved(url);
-    const headers: Record<string, string> = { "content-type": "application/json" };
-    if (key !== undefined) headers["authorization"] = `Bearer ${typeof key === "function" ? await key() : key}`;
+  async offer(sdp: string, hello: Hello): Promise<Answer> {
     // The formats of a call are WebRTC's.
     const { audio: _, ...wishes } = hello;
-    const response = await post(address, { method: "POST", headers, body: JSON.stringify({ type: "offer", sdp, hello: wishes }) });
+    const response = await this.ask("offer", { method: "POST", body: JSON.stringify({ type: "offer", sdp, hello: wishes }) });
     if (!response.ok) throw await refusal(response);
     // The server's promise, as everything it says on the wire is.
-    const answer = (await response.json()) as Answer;
-    this.iceServers = answer.ice_servers ?? this.iceServers;
-    return { answer, address };
+    return (await response.json()) as Answer;
+  }
+
+  /** The call is over, also where its messages cannot say so any more; a page that goes away still sends it. */
+  hangUp(id: string): void {
+    // Whether it is heard makes no difference to this side.
+    void this.ask(encodeURIComponent(id), { method: "DELETE", keepalive: true }).catch(() => undefined);
+  }
+
+  async socket({ id, token }: Answer): Promise<SocketLike> {
+    const address = new URL(`../ws/webrtc/${encodeURIComponent(id)}`, await this.address());
+    return openSocket(await socketAddress(address, token), this.options.socket);
+  }
+
+  private async servers(): Promise<RTCIceServer[]> {
+    const response = await this.ask("config", {});
+    if (!response.ok) return [];
+    const { ice_servers = [] } = (await response.json()) as { ice_servers?: RTCIceServer[] };
+    return ice_servers;
+  }
+
+  private async ask(path: string, request: RequestInit): Promise<Response> {
+    const { key, fetch: ask = fetch } = this.options;
+    const headers: Record<string, string> = { "content-type": "application/json" };
+    if (key !== undefined) headers["authorization"] = `Bearer ${typeof key === "function" ? await key() : key}`;
+    return ask(new URL(path, await this.address()), { ...request, headers });
+  }
+
+  private address(): Promise<URL> {
+    return resolved(this.options.url ?? "webrtc/offer");
   }
 }
 
@@ -100,18 +128,15 @@ class Call implements Line {
   private candidates: string[] = [];
   private signalling = false;
   private over = false;
+  private peer: RTCPeerConnection | null = null;
+  private id = "";
 
   constructor(
-    private readonly peer: RTCPeerConnection,
+    private readonly desk: Desk,
     private readonly microphone: Microphone,
+    private readonly hello: Hello,
     private readonly events: LineEvents,
-    private readonly offer: (sdp: string) => Promise<{ answer: Answer; address: URL }>,
-    private readonly make: WebRtcTransportOptions["socket"],
   ) {
-    peer.onicecandidate = ({ candidate }) => this.candidate(candidate);
-    peer.onconnectionstatechange = () => {
-      if (peer.connectionState === "failed") this.lost(1006);
-    };
     this.socket = new SocketLine(() => this.dial(), {
       opened: () => this.opened(),
       message: (text) => this.receive(text),
@@ -132,22 +157,40 @@ class Call implements Line {
   close(code: number): void {
     this.over = true;
     this.socket.close(code);
-    this.microphone.detach();
-    this.peer.close();
+    this.hangUp();
   }
 
   private async dial(): Promise<SocketLike> {
-    await this.microphone.attach(this.peer);
-    await this.peer.setLocalDescription(await this.peer.createOffer());
-    const { answer, address } = await this.offer(this.peer.localDescription?.sdp ?? "").catch((error: unknown) => {
-      if (!(error instanceof Refusal)) throw error;
-      this.events.failed(error);
-      this.lost(error.close);
+    const peer = (this.peer = await this.desk.peer());
+    if (this.over) {
+      peer.close();
+      throw new VoiceError("closed", "the call was given up before it was made");
+    }
+    peer.onicecandidate = ({ candidate }) => this.candidate(candidate);
+    peer.onconnectionstatechange = () => {
+      if (peer.connectionState === "failed") this.lost(1006);
+    };
+    await this.microphone.attach(peer);
+    await peer.setLocalDescription(await peer.createOffer());
+    const answer = await this.desk.offer(peer.localDescription?.sdp ?? "", this.hello).catch((error: unknown) => {
+      if (error instanceof Refusal && !this.over) {
+        this.events.failed(error);
+        this.lost(error.close);
+      }
       throw error;
     });
-    await this.peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
-    const signalling = new URL(`../ws/webrtc/${encodeURIComponent(answer.id)}`, address);
-    return openSocket(await socketAddress(signalling, answer.token), this.make);
+    this.id = answer.id;
+    // It may have been given up meanwhile.
+    if (this.over) this.hangUp();
+    await peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+    return this.desk.socket(answer);
+  }
+
+  private hangUp(): void {
+    if (this.id) this.desk.hangUp(this.id);
+    this.id = "";
+    if (this.peer) this.microphone.detach(this.peer);
+    this.peer?.close();
   }
 
   private opened(): void {
@@ -166,7 +209,7 @@ class Call implements Line {
   private receive(text: string): void {
     const candidate = candidateIn(text);
     if (candidate === undefined) this.events.message(text);
-    else this.peer.addIceCandidate(candidate).catch((cause: unknown) => this.events.failed(cause));
+    else this.peer?.addIceCandidate(candidate).catch((cause: unknown) => this.events.failed(cause));
   }
 
   private lost(code: number): void {
@@ -192,6 +235,7 @@ function candidateIn(text: string): RTCIceCandidateInit | null | undefined {
 class Microphone implements MediaControl {
   private events: MediaEvents | null = null;
   private stream: MediaStream | null = null;
+  private peer: RTCPeerConnection | null = null;
   private sender: RTCRtpSender | null = null;
   private looking: ReturnType<typeof setInterval> | undefined;
   private audio: HTMLAudioElement | null;
@@ -229,6 +273,8 @@ class Microphone implements MediaControl {
   async attach(peer: RTCPeerConnection): Promise<void> {
     // Asked for at once, so that the microphone can come and go without another offer.
     const { sender } = peer.addTransceiver("audio", { direction: "sendrecv" });
+    clearInterval(this.looking);
+    this.peer = peer;
     this.sender = sender;
     const [track] = this.stream?.getAudioTracks() ?? [];
     if (track) await sender.replaceTrack(track);
@@ -240,7 +286,9 @@ class Microphone implements MediaControl {
     this.looking = setInterval(() => void this.look(peer), LEVELS_MS);
   }
 
-  detach(): void {
+  /** A call that was given up takes nothing from the one behind it. */
+  detach(peer: RTCPeerConnection): void {
+    if (peer !== this.peer) return;
     clearInterval(this.looking);
     this.sender = null;
     if (this.audio) this.audio.srcObject = null;

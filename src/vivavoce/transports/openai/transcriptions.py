@@ -151,7 +151,7 @@ async def _events(reading: AsyncIterator[Stretch], language: str, seconds: float
         told = text
         if segments:
             yield event(json.dumps(_spoken(len(read), stretch), ensure_ascii=False))
-    yield _event("transcript.text.done", text=told, usage=_usage(seconds))
+    yield _event("transcript.text.done", text=told, usage=_tokens(seconds, told))
 
 
 def _event(kind: str, **fields: Any) -> bytes:
@@ -164,6 +164,19 @@ def _told(error: VivavoceError) -> bytes:
 
 def _usage(seconds: float) -> dict[str, Any]:
     return {"type": "duration", "seconds": round(seconds)}
+
+
+def _tokens(seconds: float, text: str) -> dict[str, Any]:
+    """The last event of a stream knows no usage by duration. Tokens upstream are a model's own; here input counts 40 ms of
+    audio each and output words, as for speech."""
+    heard, words = round(seconds / 0.04), len(text.split())
+    return {
+        "type": "tokens",
+        "input_tokens": heard,
+        "input_token_details": {"audio_tokens": heard, "text_tokens": 0},
+        "output_tokens": words,
+        "total_tokens": heard + words,
+    }
 
 
 def _captions(read: Sequence[Stretch]) -> list[Caption]:
