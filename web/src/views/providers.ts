@@ -54,13 +54,14 @@ function chain(title: string, rows: ProviderRow[]): HTMLElement {
 }
 
 function item(row: ProviderRow): HTMLElement {
-  const [word, tone] = STATES[row.state];
+  const total = row.answers + row.failures;
+  // Of one that was never asked nobody knows whether it is well.
+  const [word, tone] = total === 0 && row.state === "closed" ? (["ready", "plain"] as const) : STATES[row.state];
   const chips = h("span", { className: "chips" }, chip(word, tone));
   if (row.place === 0) chips.append(chip("serves", "good"));
   chips.append(chip(row.local ? "this machine" : "remote"));
   if (row.found) chips.append(chip("found"));
-  const total = row.answers + row.failures;
-  const facts = [total ? `${row.answers} of ${total} answered` : "not asked yet"];
+  const facts = [total ? `${row.answers} of ${total} answered` : "no figures yet: they come with requests through a chain"];
   if (row.latency_p50 !== null) facts.push(`first output ${milliseconds(row.latency_p50)}, 95 of 100 within ${milliseconds(row.latency_p95)}`);
   if (row.last_error) facts.push(`last error ${row.last_error}${row.last_error_age === null ? "" : `, ${duration(row.last_error_age)} ago`}`);
   const line = h("div", { className: "row between" }, h("strong", { textContent: row.name }), chips);
