@@ -93,8 +93,8 @@ def _section(result: Result) -> str:
         quick = " · *quick*" if result.quick else ""
         lines += [
             f"`{result.name}` · {machine['date']} · {machine['processor']}, {machine['memory']}, {machine['kernel']}, "
-            f"Python {machine['python']} · {machine['packages']} · pace {machine.get('pace', '–')} · "
-            f"load before {machine['load before']}, after {machine.get('load after', '–')} · took {result.seconds:.0f} s{quick}",
+            f"Python {machine['python']} · {machine['packages']} · pace {machine.get('pace', '–')} · load before "
+            f"{machine['load before']}, after {machine.get('load after', '–')} · took {result.seconds:.0f} s{quick}",
             "",
         ]
     if result.skipped:
