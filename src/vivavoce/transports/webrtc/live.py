@@ -14,7 +14,7 @@ from vivavoce.contracts.ports import Clock, EventListener
 from vivavoce.flow.tasks import Gate
 from vivavoce.media.calls import Call, Json, MediaCalls
 from vivavoce.media.frames import RATE
-from vivavoce.sessions.conversation import EXPIRED, Conversation
+from vivavoce.sessions.conversation import OVER, Conversation
 from vivavoce.sessions.options import ConversationOptions
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.options import SocketLimits
@@ -233,7 +233,7 @@ class LiveCall:
         self._spoken.told(event)
         if self._around.observer is not None:
             self._around.observer(event)
-        if isinstance(event, SessionFailed) and event.code == EXPIRED:
+        if isinstance(event, SessionFailed) and event.code in OVER:
             self.end(event.message)
         elif self._leaving is not None and not self._spoken.busy:
             self.end(self._leaving)
