@@ -36,6 +36,8 @@ interface Answer {
 const LEVELS_MS = 100;
 /** Candidates kept for a signalling socket that is not open yet. */
 const MOST_CANDIDATES = 64;
+/** Messages kept for a peer connection that is not there yet. */
+const MOST_EARLY = 256;
 
 /** The same conversation over WebRTC: better than a WebSocket where packets get lost, dearer everywhere. */
 export class WebRtcTransport implements Transport {
@@ -126,7 +128,10 @@ class Call implements Line {
   readonly buffered = 0;
   private readonly socket: SocketLine;
   private candidates: string[] = [];
+  /** What the server said before its sound could come. */
+  private early: string[] = [];
   private signalling = false;
+  private connected = false;
   private over = false;
   private peer: RTCPeerConnection | null = null;
   private id = "";
@@ -138,7 +143,7 @@ class Call implements Line {
     private readonly events: LineEvents,
   ) {
     this.socket = new SocketLine(() => this.dial(), {
-      opened: () => this.opened(),
+      opened: () => this.signals(),
       message: (text) => this.receive(text),
       audio: () => undefined,
       closed: (code) => this.lost(code),
@@ -169,6 +174,7 @@ class Call implements Line {
     peer.onicecandidate = ({ candidate }) => this.candidate(candidate);
     peer.onconnectionstatechange = () => {
       if (peer.connectionState === "failed") this.lost(1006);
+      if (peer.connectionState === "connected") this.opened();
     };
     await this.microphone.attach(peer);
     await peer.setLocalDescription(await peer.createOffer());
@@ -193,11 +199,19 @@ class Call implements Line {
     this.peer?.close();
   }
 
-  private opened(): void {
+  private signals(): void {
     this.signalling = true;
     for (const message of this.candidates) this.socket.send(message);
     this.candidates = [];
+    this.opened();
+  }
+
+  /** Both are there, messages and sound: a reply to what is said from now on is heard from its first word. */
+  private opened(): void {
+    if (this.connected || !this.signalling || this.peer?.connectionState !== "connected") return;
+    this.connected = true;
     this.events.opened();
+    for (const text of this.early.splice(0)) this.events.message(text);
   }
 
   private candidate(candidate: RTCIceCandidate | null): void {
@@ -208,8 +222,13 @@ class Call implements Line {
 
   private receive(text: string): void {
     const candidate = candidateIn(text);
-    if (candidate === undefined) this.events.message(text);
+    if (candidate === undefined) this.hear(text);
     else this.peer?.addIceCandidate(candidate).catch((cause: unknown) => this.events.failed(cause));
+  }
+
+  private hear(text: string): void {
+    if (this.connected) this.events.message(text);
+    else if (this.early.length < MOST_EARLY) this.early.push(text);
   }
 
   private lost(code: number): void {
