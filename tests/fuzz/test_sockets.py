@@ -179,11 +179,14 @@ def test_nothing_is_left_behind(server: Server) -> None:
     before = settled(server.port, server.pid, beside=1)
     for _ in range(3):
         _round(server)
-    after = settled(server.port, server.pid, beside=1)
-    assert after.descriptors <= before.descriptors
-    assert after.tasks <= before.tasks
-    assert after.threads <= before.threads
-    assert after.workers == before.workers
+
+    def no_more() -> bool:
+        """Connections that were just closed are let go of a moment later."""
+        now = settled(server.port, server.pid, beside=1)
+        return now.descriptors <= before.descriptors and now.tasks <= before.tasks and now.threads <= before.threads
+
+    assert until(no_more, 30), (before, holdings(server.port, server.pid))
+    assert settled(server.port, server.pid, beside=1).workers == before.workers
     server.unharmed()
     server.witness.send(json.dumps({"type": "text", "text": "are you there"}))
     while json.loads(_text(server.witness))["type"] != "response_complete":

@@ -80,6 +80,8 @@ async def live_server(*arguments: str) -> AsyncIterator[LiveServer]:
                     break
             except OSError:
                 await asyncio.sleep(0.1)
+        else:
+            raise AssertionError(f"the server was not ready within {STARTS_WITHIN:.0f} s")
         yield server
     finally:
         if process.returncode is None:

@@ -138,8 +138,9 @@ async def test_speech_at_once_and_abandoned(tmp_path: Path) -> None:
             await abandoned_uploads(server, sound)
             return await held(server)
 
-        first, *_, last = [await round_() for _ in range(3)]
-        _no_more(first, last)
+        # Threads and codecs get their memory in the first round.
+        _, first, *_, last = [await round_() for _ in range(4)]
+        await _no_more(server, first, last)
 
 
 async def test_idle_sockets_of_each_kind() -> None:
@@ -151,7 +152,7 @@ async def test_idle_sockets_of_each_kind() -> None:
             return await held(server)
 
         first, *_, last = [await round_() for _ in range(3)]
-        _no_more(first, last)
+        await _no_more(server, first, last)
 
 
 async def _idle(server: LiveServer, path: str, hello: str | None) -> None:
@@ -174,11 +175,18 @@ async def _idle(server: LiveServer, path: str, hello: str | None) -> None:
         await asyncio.gather(*(socket.close() for socket in sockets))
 
 
-def _no_more(first: Holdings, last: Holdings) -> None:
+async def _no_more(server: LiveServer, first: Holdings, last: Holdings) -> None:
     """The last round left no more behind than the first."""
-    assert last.descriptors <= first.descriptors
-    assert last.tasks <= first.tasks
-    assert last.threads <= first.threads
     assert last.workers == first.workers, "no worker died"
     assert last.memory < first.memory + GROWTH
     assert last.worker_memory < first.worker_memory + GROWTH
+
+    async def no_more() -> bool:
+        """Connections that were just closed are let go of a moment later."""
+        now = await held(server)
+        return now.descriptors <= first.descriptors and now.tasks <= first.tasks and now.threads <= first.threads
+
+    try:
+        await until(no_more, 30)
+    except TimeoutError:
+        raise AssertionError(f"more than {first}: {await held(server)}") from None

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,6 +20,8 @@ from vivavoce.transports.guard import Guard
 
 _logger = logging.getLogger(__name__)
 
+GONE = 499
+"""What logs of other servers call a client that left before its answer."""
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 """Methods an address may have."""
 
@@ -46,6 +49,11 @@ def install(app: FastAPI) -> None:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         return answer(InvalidRequest(f"{place}: {first['msg']}"), 422)
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_request: Request, _error: ClientDisconnect) -> Response:
+        """In the middle of an upload: nobody is left to be answered, and nothing is broken here."""
+        return Response(status_code=GONE)
 
     @app.exception_handler(Exception)
     async def bug(_request: Request, error: Exception) -> Response:

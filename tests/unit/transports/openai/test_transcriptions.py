@@ -217,3 +217,12 @@ async def test_what_is_no_base64_is_named(data: str) -> None:
         answer = await client.post("/v1/audio/transcriptions", json={"model": "whisper-1", "input_audio": {"data": data}})
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == "input_audio.data"
+
+
+async def test_a_sender_who_leaves_in_the_middle_is_no_error_of_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    visit = Door().visit("/v1/audio/transcriptions")
+    visit._scope["headers"] = [(b"host", b"127.0.0.1"), (b"content-type", b"multipart/form-data; boundary=b")]
+    visit._body = None
+    await visit.leave()
+    assert visit.task.exception() is None
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
