@@ -123,9 +123,10 @@ def thinking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    """1 000 characters a minute for each key."""
+    """1 000 characters a minute for each key; guessing is free, as a new key is asked with until it is known."""
     keys = tmp_path_factory.mktemp("keys") / "keys.json"
-    settings = ("--set", f"server.keys_file={keys}", "--set", "server.rates.characters_per_minute=1000")
+    rates = ("--set", "server.rates.characters_per_minute=1000", "--set", "server.rates.wrong_guesses=10000")
+    settings = ("--set", f"server.keys_file={keys}", *rates)
     first = Guarded(Served("", 0), settings)
     first.key("first")
     for served in _serve(*settings):
