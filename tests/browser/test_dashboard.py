@@ -304,18 +304,34 @@ async def test_a_recording_is_read_and_kept_as_subtitles(url: str, tmp_path: Pat
 async def test_a_session_is_seen_and_ended(url: str) -> None:
     async with looking_at(url, "sessions") as seen:
         page = seen.page
+        ids = "fetch('api/sessions').then((answer) => answer.json()).then((body) => body.sessions.map((one) => one.id))"
+        before = set(await page.evaluate(ids))
         guest = await page.context.new_page()
         await guest.goto(url)
         await guest.wait_for_selector("vv-link[data-phase=open]")
-        await true_on(page, "document.querySelectorAll('vv-sessions .card').length >= 2")
-        cards = page.locator("vv-sessions .card")
-        before = await cards.count()
-        text = await cards.last.inner_text()
+        [new] = set(await page.evaluate(ids)) - before
+        card = page.locator("vv-sessions .card").filter(has=page.locator(f'strong[title="{new}"]'))
+        text = await card.inner_text()
         assert "websocket" in text and "pocketsphinx" in text and "English" in text
-        await cards.last.get_by_role("button", name="End session").click()
+        await card.get_by_role("button", name="End session").click()
         await page.get_by_role("button", name="End it").click()
-        await true_on(page, f"document.querySelectorAll('vv-sessions .card').length === {before - 1}")
+        await card.wait_for(state="detached")
         await guest.wait_for_selector("vv-notice:not([hidden])")
+        assert new not in await page.evaluate(ids)
+
+
+async def test_a_page_that_is_closed_says_goodbye(url: str) -> None:
+    async with looking_at(url, "sessions") as seen:
+        page = seen.page
+        ids = "fetch('api/sessions').then((answer) => answer.json()).then((body) => body.sessions.map((one) => one.id))"
+        before = set(await page.evaluate(ids))
+        guest = await page.context.new_page()
+        await guest.goto(url)
+        await guest.wait_for_selector("vv-link[data-phase=open]")
+        [new] = set(await page.evaluate(ids)) - before
+        await guest.goto("about:blank")
+        card = page.locator(f'strong[title="{new}"]')
+        await card.wait_for(state="detached", timeout=20_000)
 
 
 async def test_models_are_fetched_with_progress_and_a_licence_is_asked_about(url: str) -> None:

@@ -66,6 +66,11 @@ export class App {
     this.start();
   }
 
+  /** The page goes away for good: without a goodbye the server would wait for it to come back. */
+  leave(): void {
+    void this.client.disconnect();
+  }
+
   start(): void {
     // What goes wrong is told as an event.
     this.client.connect().catch(() => {});

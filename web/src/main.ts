@@ -95,4 +95,7 @@ const [nav, main, skip] = [
 ];
 if (nav && main && skip) new Shell(nav, main, skip).start();
 
+window.addEventListener("pagehide", (event) => {
+  if (!event.persisted) app.leave();
+});
 app.start();
