@@ -60,7 +60,7 @@ async def test_a_call_is_a_conversation_like_any_other(script: str, tmp_path: Pa
         visit(server.url + "/health/live", microphone=recording, more_flags=FLAGS) as seen,
     ):
         page = seen.page
-        await page.evaluate(script + CALL)
+        await page.evaluate(script + CALL + "null")  # a function would be called
         ready = await page.evaluate("client.connect()")
         assert ready["settings"]["language"] == "en"
         await page.evaluate("client.sendText('what is twelve times twelve')")
