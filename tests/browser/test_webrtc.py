@@ -118,7 +118,7 @@ async def test_a_browser_calls_in_both_languages(name: str, tmp_path: Path) -> N
             await true_on(page, f"{of('response.done')}.length >= 2")
             assert "what" in await texts(page, "conversation.item.input_audio_transcription.completed", "transcript")
             assert await texts(page, "response.output_audio_transcript.done", "transcript")
-            assert await count(page, "output_audio_buffer.started") >= 2
+            assert await count(page, "output_audio_buffer.started") >= 1, "a reply that is replaced may never sound"
             assert await count(page, "conversation.item.input_audio_transcription.completed") >= 2
             assert await count(page, "error") == 0
             assert await page.evaluate("call.peak") > 0.05, "it was heard"
