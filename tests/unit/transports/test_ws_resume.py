@@ -120,6 +120,22 @@ async def test_switched_off_means_off() -> None:
             assert (await thief.json())["code"] == "session_not_found"
 
 
+async def test_an_answer_that_is_lost_takes_no_token_with_it() -> None:
+    sessions = ScriptedSessions()
+    door = door_of(sessions)
+    async with connected(sessions, door=door) as first:
+        ready = await opened(first)
+        await lose(first)
+        for _ in range(3):  # each time the answer never arrives
+            async with connected(sessions, door=door) as again:
+                again.says(wish(ready))
+                resumed = await again.json("session_resumed")
+                await lose(again)
+        async with connected(sessions, door=door) as last:
+            last.says(wish(resumed))
+            await last.json("session_resumed")
+
+
 async def test_a_token_is_good_for_once_and_every_refusal_is_the_same() -> None:
     sessions = ScriptedSessions()
     door = door_of(sessions, keys=True)
@@ -141,6 +157,8 @@ async def test_a_token_is_good_for_once_and_every_refusal_is_the_same() -> None:
         async with connected(sessions, door=door, headers=anna) as second:
             second.says(wish(ready))
             resumed = await second.json("session_resumed")
+            second.says({"type": "ping"})
+            await second.json("pong")
             await lose(second)
             await refused(wish(ready), anna)  # used up
             async with connected(sessions, door=door, headers=anna) as third:

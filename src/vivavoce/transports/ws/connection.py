@@ -168,6 +168,8 @@ class Connection:
             return
         try:
             message = parse_text(text)
+            if self._link is not None:
+                self._link.heard_from()
             if isinstance(message, said.Played):
                 self.budgets.played(now)
             else:

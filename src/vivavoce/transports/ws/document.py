@@ -98,7 +98,7 @@ where it was cut. See [session resumption](../concepts/resumption.md).
 1. Every JSON message has a `seq`: 1, 2, 3 and so on in its session. Remember the last one, and how many samples of the
    newest reply came without a gap from its start (what was played is part of them).
 2. Connect again, and send `resume` as the first message, in place of `hello`, with the `token` of `ready` (or of the last
-   `session_resumed`: a token is good for once).
+   `session_resumed`: a token is good for once, and again until you were heard on the connection it was used for).
 3. `session_resumed` is the answer; its `seq` repeats yours. Behind it come the `replayed` messages you missed, with the
    `seq` they had, then the audio you missed, then what is new.
 4. Send the microphone's samples from `input_samples` on, as many as you kept; {burst:g} s are taken at once. What is older

@@ -70,7 +70,7 @@ class Link:
         self.busy = False
         self.input_samples = 0
         """Received from the microphone, at the client's rate."""
-        self.token = ""
+        self.token = self.previous_token = ""
         self.losses = 0
         """Connections lost so far."""
         self.end: End | None = None
@@ -127,6 +127,7 @@ class Link:
 
     def hear(self, pcm: bytes, *, dropped: bool = False) -> None:
         """Audio from the client: the hot path. What was ``dropped`` for coming too fast was received all the same."""
+        self.previous_token = ""
         samples = len(pcm) // SAMPLE_WIDTH
         self.input_samples += samples
         if dropped:
@@ -141,6 +142,10 @@ class Link:
         """The ear has heard so much of a reply."""
         self.replay.played(generation, samples)
         self.conversation.played(generation, samples)
+
+    def heard_from(self) -> None:
+        """The client said something on this connection: it has the token of its last ``session_resumed``."""
+        self.previous_token = ""
 
     # --- between two connections
 
@@ -160,6 +165,8 @@ class Link:
             self.lose(before)
             before.replaced()
             self.conversation.absence.begin()
+        # The answer may be lost with the connection it is sent over: until the client is heard, this token is good, too.
+        self.previous_token = wish.token
         resumed = SessionResumed(
             seq=wish.seq,
             session=self.conversation.session,
@@ -232,7 +239,8 @@ class Links:
         """
         link = self._links.get(session)
         known = link is not None and link.end is None and bool(link.token) and link.owner == owner
-        right = hmac.compare_digest(token.encode(), (link.token if link is not None and known else _NOBODYS).encode())
+        good = (link.token, link.previous_token or _NOBODYS) if link is not None and known else (_NOBODYS, _NOBODYS)
+        right = sum([hmac.compare_digest(token.encode(), one.encode()) for one in good])
         if link is None or not known or not right:
             raise UnknownName(
                 "there is no such session to go on with: its time was up, or the token is not its last one; "
