@@ -28,7 +28,7 @@ TEXT = "The ferry leaves the harbour at half past seven, crosses the bay in fort
 LONG = " ".join([TEXT] * 60)
 FORMATS = ("wav", "mp3", "opus")
 LEVELS = (1, 4, 16, 32)
-ROUNDS = {1: 8, 4: 3, 16: 1, 32: 1}
+ROUNDS = {1: 6, 4: 2, 16: 1, 32: 1}
 SETTINGS = ("server.rates.requests_per_minute=0", "sessions.max_sessions=400")
 SEMANTIC = {"type": "semantic_vad", "eagerness": "auto"}
 SERVER_VAD = {"type": "server_vad", "silence_duration_ms": 200}
@@ -130,7 +130,7 @@ def _talks(result: Result, options: Options) -> None:
     if not present():
         result.notes.append(f"No talks: {ABSENT}.")
         return
-    people = sentences()[:: len(sentences()) // (3 if options.quick else 10)]
+    people = sentences()[:: len(sentences()) // (2 if options.quick else 6)]
     with Server(Setup()) as server:
         plan = load.Plan(server.port, 1, 60.0 + 16.0 * len(people), people, (Move(0.6),), turns=len(people), warm_up=0.0)
         native = load.run(plan)
