@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -123,17 +124,19 @@ async def test_switched_off_means_off() -> None:
 async def test_an_answer_that_is_lost_takes_no_token_with_it() -> None:
     sessions = ScriptedSessions()
     door = door_of(sessions)
-    async with connected(sessions, door=door) as first:
-        ready = await opened(first)
+    async with AsyncExitStack() as connections:
+        first = await connections.enter_async_context(connected(sessions, door=door))
+        ready = resumed = await opened(first)
         await lose(first)
         for _ in range(3):  # each time the answer never arrives
-            async with connected(sessions, door=door) as again:
-                again.says(wish(ready))
-                resumed = await again.json("session_resumed")
-                await lose(again)
-        async with connected(sessions, door=door) as last:
-            last.says(wish(resumed))
-            await last.json("session_resumed")
+            again = await connections.enter_async_context(connected(sessions, door=door))
+            again.says(wish(ready))
+            resumed = await again.json("session_resumed")
+            await lose(again)
+        last = await connections.enter_async_context(connected(sessions, door=door))
+        last.says(wish(resumed))
+        await last.json("session_resumed")
+        last.says({"type": "goodbye"})
 
 
 async def test_a_token_is_good_for_once_and_every_refusal_is_the_same() -> None:

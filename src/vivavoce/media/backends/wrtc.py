@@ -185,10 +185,18 @@ class WrtcPeer:
             return
         self._channels[label] = channel
         channel.on("message", lambda message: self._said(label, message.data))
+        channel.on("close", lambda _event: self._channel_closed(label))
         if channel.ready_state == "open":
             self._events.opened(label)
         else:
             channel.on("open", lambda _event: self._events.opened(label))
+
+    def _channel_closed(self, label: str) -> None:
+        """A client that leaves closes its channels at once; that it is gone the library notices seconds later."""
+        self._channels.pop(label, None)
+        if not self._channels and not self._closed and self._state != "closed":
+            self._state = "closed"
+            self._events.state("closed")
 
     def _said(self, label: str, message: Any) -> None:
         if isinstance(message, str):
