@@ -62,6 +62,7 @@ docs: setup ## Write the generated parts of the documentation
 	$(BIN)/python -m vivavoce.transports.openapi > docs/reference/openapi.json
 	$(BIN)/python -m vivavoce.transports.ws.document > docs/reference/websocket.md
 	$(BIN)/python -m vivavoce.transports.ws.document schema > docs/reference/websocket.schema.json
+	cd clients/js && npm run -s generate && npm run -s docs
 
 lock: ## Resolve requirements.lock anew (needs uv); make lock ARGS=--upgrade takes newer versions
 	@./scripts/lock.sh $(ARGS)

@@ -100,6 +100,20 @@ async def test_a_transcriber_that_fails_loses_the_turn_but_not_the_session() -> 
     assert done.text
 
 
+async def test_a_transcriber_that_is_late_is_told_of_and_what_it_had_read_counts() -> None:
+    stt = ScriptedSpeechToText(["what time is it", "tell me more"], final_latency=3600.0)
+    async with Stage(stt=stt) as stage:
+        await stage.hear(1.6)
+        [done] = await stage.until_completed()
+        assert done.text
+        assert [e.code for e in stage.events.of(SessionFailed)] == ["transcription_late"]
+        stt.partial_every = 100.0  # not even partials
+        await stage.hear(1.6)
+        await stage.hear(-8.0)
+        assert [e.code for e in stage.events.of(SessionFailed)] == ["transcription_late"] * 2
+        assert [e.reason for e in stage.events.of(TurnDiscarded)] == ["empty"]
+
+
 async def test_a_tool_with_side_effects_runs_only_after_the_decision() -> None:
     call = ToolCall("1", "set_timer", {"seconds": 5, "label": "pasta"})
     async with Stage(llm=answering(call), turn=ScriptedTurnDetector(0.1)) as stage:

@@ -30,6 +30,9 @@ LOAD_MODEL = 180.0
 HEARTBEAT = 15.0
 """Seconds between the heartbeats of an engine with a model of its own, three of which may be missed: they are answered
 between two steps, and a large model may take half a minute over 30 s of audio."""
+HEARTBEAT_READING = 5.0
+"""The same of a recogniser without one: the end of a long utterance is a single step of a second, and of many times that
+where other programs want the cores, too."""
 MOST_THREADS = 4
 
 PURPOSES: dict[EngineKind, str] = {
@@ -252,6 +255,8 @@ def worker_groups(settings: Settings, kinds: tuple[EngineKind, ...] = tuple(PURP
             group = WorkerOptions(candidate.name, (engine,), prewarm=ready, idle_unload=None if ready else IDLE)
             if candidate.models:
                 group = replace(group, load_deadline=LOAD_MODEL, heartbeat=HEARTBEAT)
+            elif kind == "stt":
+                group = replace(group, heartbeat=HEARTBEAT_READING)
             groups.append(group)
     return tuple(groups)
 

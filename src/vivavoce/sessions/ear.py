@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 from vivavoce.contracts.audio import HEARING, Stamp
-from vivavoce.contracts.events import SpeechStarted, SpeechStopped, TranscriptUpdated, TurnDiscarded
+from vivavoce.contracts.events import SessionFailed, SpeechStarted, SpeechStopped, TranscriptUpdated, TurnDiscarded
 from vivavoce.sessions import turn_messages as m
 from vivavoce.sessions.grading import Grading
 from vivavoce.sessions.options import ConversationOptions
 from vivavoce.sessions.orders import Orders
 from vivavoce.sessions.user_turn import Phase, UserTurn
 
+LATE = "transcription_late"
+"""Code of the error that tells of a transcript nobody waits for any more."""
 FINISH_AFTER = 0.165
 """Seconds of silence after which a transcription is finished although the turn may go on."""
 
@@ -107,9 +109,14 @@ class Ear:
         return True
 
     def give_up_reading(self, turn: UserTurn) -> None:
-        """The transcriber did not answer in time: go on with what there is."""
-        for segment in turn.give_up_reading():
+        """The transcriber did not answer in time: go on with what there is, and say why."""
+        late = turn.give_up_reading()
+        for segment in late:
             self._orders.give(m.CancelSegment(segment))
+        if late:
+            seconds = self._options.watchdogs.transcript
+            told = f"no transcript came within {seconds:g} s: the recogniser is overloaded; what it had read by then counts"
+            self._orders.give(m.Notify(SessionFailed(turn.stamp, LATE, told, True)))
 
     def ask_score(self, turn: UserTurn) -> None:
         """Have the turn detector judge this pause."""

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vivavoce.contracts.audio import Stamp
-from vivavoce.contracts.events import SpeechStarted, SpeechStopped, TranscriptUpdated, TurnContinued, TurnDiscarded
+from vivavoce.contracts.events import (
+    SessionFailed,
+    SpeechStarted,
+    SpeechStopped,
+    TranscriptUpdated,
+    TurnContinued,
+    TurnDiscarded,
+)
 from vivavoce.sessions.asked import ReplyRequest
 from vivavoce.sessions.barge_in import Reason
 from vivavoce.sessions.options import ConversationOptions, Mode
@@ -377,7 +384,7 @@ class SetTimer:
 class Notify:
     """Tell the client."""
 
-    event: SpeechStarted | SpeechStopped | TurnDiscarded | TurnContinued | TranscriptUpdated
+    event: SpeechStarted | SpeechStopped | TurnDiscarded | TurnContinued | TranscriptUpdated | SessionFailed
 
 
 Command = (

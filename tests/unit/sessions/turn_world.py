@@ -5,7 +5,14 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from vivavoce.contracts.events import SpeechStarted, SpeechStopped, TranscriptUpdated, TurnContinued, TurnDiscarded
+from vivavoce.contracts.events import (
+    SessionFailed,
+    SpeechStarted,
+    SpeechStopped,
+    TranscriptUpdated,
+    TurnContinued,
+    TurnDiscarded,
+)
 from vivavoce.sessions import turn_messages as m
 from vivavoce.sessions.interruption import MAX_REOPENED
 from vivavoce.sessions.options import BargeInOptions
@@ -193,7 +200,9 @@ class World:
         self.reply = None
         self.ended[how] = self.ended.get(how, 0) + 1
 
-    def notified(self, event: SpeechStarted | SpeechStopped | TurnDiscarded | TurnContinued | TranscriptUpdated) -> None:
+    def notified(
+        self, event: SpeechStarted | SpeechStopped | TurnDiscarded | TurnContinued | TranscriptUpdated | SessionFailed
+    ) -> None:
         turn = event.stamp.turn
         if isinstance(event, SpeechStarted):
             assert turn not in self.turns_open
@@ -206,7 +215,7 @@ class World:
             self.ended["continued"] = self.ended.get("continued", 0) + 1
         elif isinstance(event, TurnDiscarded):
             self.turns_open.discard(turn)
-        elif isinstance(event, SpeechStopped) or not event.final:
+        elif isinstance(event, SpeechStopped | SessionFailed) or not event.final:
             assert turn in self.turns_open, "nothing is said of a turn that is over"
 
     # --- random lives -------------------------------------------------------------------------------------------------
