@@ -228,3 +228,6 @@ SessionEvent = (
     | Woke
     | Slept
 )
+
+TurnNews = SpeechStarted | SpeechStopped | TranscriptUpdated | TurnDiscarded | TurnContinued | SessionFailed
+"""What there is to tell of the user's turn."""

@@ -6,14 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vivavoce.contracts.audio import Stamp
-from vivavoce.contracts.events import (
-    SessionFailed,
-    SpeechStarted,
-    SpeechStopped,
-    TranscriptUpdated,
-    TurnContinued,
-    TurnDiscarded,
-)
+from vivavoce.contracts.events import TurnNews
 from vivavoce.sessions.asked import ReplyRequest
 from vivavoce.sessions.barge_in import Reason
 from vivavoce.sessions.options import ConversationOptions, Mode
@@ -384,7 +377,7 @@ class SetTimer:
 class Notify:
     """Tell the client."""
 
-    event: SpeechStarted | SpeechStopped | TurnDiscarded | TurnContinued | TranscriptUpdated | SessionFailed
+    event: TurnNews
 
 
 Command = (
