@@ -25,6 +25,8 @@ export interface Settings {
   readonly stt: string;
   readonly llm: string;
   readonly tts: string;
+  /** The words that wake it; empty where it always listens. */
+  readonly wake_words?: readonly string[];
 }
 
 /** Milliseconds after the end of the user's speech; null where a thing did not happen. */
@@ -57,6 +59,8 @@ export interface Ready {
 export type ServerMessage =
   | Ready
   | (Stamp & { type: "speech_started" | "speech_stopped"; at: number })
+  | (Stamp & { type: "woke"; word: string })
+  | (Stamp & { type: "slept" })
   | (Stamp & { type: "turn_discarded"; reason: string })
   | (Stamp & { type: "turn_continued"; continues: number })
   | (Stamp & { type: "transcription"; text: string; final: boolean })

@@ -39,6 +39,8 @@ export interface State {
   held: boolean;
   /** The server hears speech. */
   speech: boolean;
+  /** It waits to be called by one of `settings.wake_words`. */
+  asleep: boolean;
   session: string;
   settings: Settings | null;
   languages: readonly string[];
@@ -61,6 +63,7 @@ export const initial: State = {
   microphone: "off",
   held: false,
   speech: false,
+  asleep: false,
   session: "",
   settings: null,
   languages: [],
@@ -82,6 +85,10 @@ export function onServer(state: State, message: ServerMessage): State {
       return { ...state, speech: true };
     case "speech_stopped":
       return { ...state, speech: false };
+    case "woke":
+      return { ...state, asleep: false };
+    case "slept":
+      return { ...state, asleep: true };
     case "turn_discarded":
       return withoutEmptyTurn({ ...state, speech: false }, message);
     case "turn_continued":
@@ -202,6 +209,7 @@ function onReady(state: State, ready: Ready): State {
     modes,
     textLimit: limits.text_characters[1],
     speech: false,
+    asleep: (settings.wake_words ?? []).length > 0,
     notice: null,
     key: null,
     turns: state.turns.map(ended),

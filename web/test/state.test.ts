@@ -84,6 +84,17 @@ test("pause, resumption and interruption are followed; a stale generation change
   assert.equal(stale.turns[0]?.reply?.text, "New.");
 });
 
+test("it sleeps until it is called, and again when it is quiet", () => {
+  const settings = { ...READY.settings, wake_words: ["okay_nabu"] };
+  const asleep = onServer(initial, { ...READY, settings });
+  assert.equal(asleep.asleep, true);
+  const stamp = { turn: 0, revision: 0, generation: 0 };
+  const awake = onServer(asleep, { ...stamp, type: "woke", word: "okay_nabu" });
+  assert.equal(awake.asleep, false);
+  assert.equal(onServer(awake, { ...stamp, type: "slept" }).asleep, true);
+  assert.equal(onServer(initial, READY).asleep, false);
+});
+
 test("noise that was taken for a turn leaves nothing behind", () => {
   const heard = after({ type: "transcription", ...stamp, text: "uh", final: false });
   assert.equal(onServer(heard, { type: "turn_discarded", ...stamp, reason: "noise" }).turns.length, 0);

@@ -91,8 +91,13 @@ export class Talk extends View {
 
 function labelOf(now: Activity, state: State): string {
   if (now === "idle" && state.settings?.mode === "push_to_talk") return "Hold the button or the space bar";
+  if (now === "listening" && state.asleep) return asleep(state.settings?.wake_words ?? []);
   if (now === "speaking" && state.microphone === "off") return "Speaking";
   return LABELS[now];
+}
+
+function asleep(words: readonly string[]): string {
+  return `Asleep: say ${words.map((word) => `“${word.replaceAll("_", " ")}”`).join(" or ")}`;
 }
 
 /** Space means something else there. */
