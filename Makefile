@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run demo setup system check test test-engines test-outside test-contract test-clients bench bench-engines format lock docs
+.PHONY: help run demo setup system check test test-slow test-engines test-outside test-contract test-clients bench bench-engines format lock docs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ check: setup ## Lint, types, import contracts, size ratchet, generated documents
 test: system check ## Everything: the checks, then every test
 	$(BIN)/pytest
 
+test-slow: setup system ## Tests that take minutes: the dashboard in a browser, calls over WebRTC, stress
+	$(BIN)/pytest -m slow
+
 test-engines: system ## The tests of the optional engines, with the real libraries, in .venv-engines (1 GB)
 	@./setup.sh engines
 	.venv-engines/bin/pytest tests/engines
@@ -44,7 +47,7 @@ test-contract: setup ## The HTTP API checked by schemathesis and by OpenAI's own
 	@./scripts/contract-environment.sh
 	$(BIN)/pytest tests/contract
 
-test-clients: test test-engines test-outside test-contract ## What CI runs: the tests, then the suites that need environments of their own
+test-clients: test test-slow test-engines test-outside test-contract ## What CI runs: the tests, then the suites that need environments of their own
 
 bench: setup ## Measure, and write the figures to docs/scoreboard.md
 	$(BIN)/python -m bench

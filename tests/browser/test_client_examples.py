@@ -21,7 +21,7 @@ from vivavoce.transports.http.page import POLICY
 
 __all__ = ["package", "tools"]
 
-pytestmark = [pytest.mark.browser, pytest.mark.real_time]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.real_time]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tests.test_js_client import CLIENT, package, tools
 
 __all__ = ["package", "tools"]
 
-pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.process, pytest.mark.real_time]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.engine, pytest.mark.process, pytest.mark.real_time]
 
 CALL = """
 const { RealtimeVoiceClient, WebRtcTransport } = vivavoce;

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.async_api import Page, Route
@@ -16,7 +16,7 @@ from tests.browser.dashboard_server import VIEWS, axe_source, barriers, server_w
 from tests.browser.pages import Visit, true_on, visit
 from tests.live.server import spoken
 
-pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.process, pytest.mark.real_time]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.engine, pytest.mark.process, pytest.mark.real_time]
 
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 780}, "is_mobile": True, "has_touch": True}
@@ -69,19 +69,21 @@ async def answered(route: Route, status: int, body: Any) -> None:
 @pytest.mark.parametrize("view", VIEWS)
 async def test_a_view_is_open_to_everybody_in_dark_in_light_and_on_a_phone(url: str, axe: str, view: str) -> None:
     await asyncio.to_thread(OUT.mkdir, parents=True, exist_ok=True)
-    for name, context in (
-        ("dark", {**DESKTOP, "color_scheme": "dark"}),
-        ("light", {**DESKTOP, "color_scheme": "light"}),
-        ("phone", {**PHONE, "color_scheme": "dark"}),
-    ):
-        async with looking_at(url, view, **context, reduced_motion="reduce") as seen:
-            page = seen.page
+    async with looking_at(url, view, reduced_motion="reduce") as seen:
+        page = seen.page
+        looks: list[tuple[str, Literal["dark", "light"], Any]] = [
+            ("dark", "dark", DESKTOP["viewport"]),
+            ("light", "light", DESKTOP["viewport"]),
+            ("phone", "dark", PHONE["viewport"]),
+        ]
+        for name, scheme, viewport in looks:
+            await page.emulate_media(color_scheme=scheme)
+            await page.set_viewport_size(viewport)
             assert await barriers(page, axe) == [], name
-            width = context["viewport"]["width"]
             wide = await page.evaluate(
                 "Math.max(document.documentElement.scrollWidth, document.querySelector('main').scrollWidth)"
             )
-            assert wide <= width, "nothing is wider than the window"
+            assert wide <= viewport["width"], "nothing is wider than the window"
             await page.screenshot(path=OUT / f"{name}-{view}.png")
 
 

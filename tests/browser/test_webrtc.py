@@ -15,7 +15,7 @@ from tests.conftest import require
 from tests.live.calling import SETTINGS
 from tests.live.server import live_server
 
-pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.process, pytest.mark.real_time]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.engine, pytest.mark.process, pytest.mark.real_time]
 
 FLAGS = ("--allow-loopback-in-peer-connection", "--autoplay-policy=no-user-gesture-required")
 PACKAGES = {"aiortc": "aiortc", "wrtc": "webrtc"}

@@ -16,7 +16,7 @@ from tests.test_js_client import CLIENT, package, tools
 
 __all__ = ["package", "tools"]
 
-pytestmark = [pytest.mark.engine, pytest.mark.process, pytest.mark.real_time]
+pytestmark = [pytest.mark.slow, pytest.mark.engine, pytest.mark.process, pytest.mark.real_time]
 
 HERE = Path(__file__).parent
 

@@ -15,7 +15,7 @@ import websockets
 from tests.live.server import LiveServer, live_server, spoken
 from tests.live.watch import Holdings, fetch, gauges, settled
 
-pytestmark = [pytest.mark.engine, pytest.mark.process, pytest.mark.real_time]
+pytestmark = [pytest.mark.slow, pytest.mark.engine, pytest.mark.process, pytest.mark.real_time]
 
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 SENTENCE = "The ferry leaves the harbour at half past seven and comes back before noon, number {}."

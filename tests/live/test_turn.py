@@ -17,7 +17,7 @@ from tests.live.calling import call, caller
 from tests.live.server import free_port, live_server
 from tests.live.test_webrtc import settings
 
-pytestmark = [pytest.mark.engine, pytest.mark.process, pytest.mark.real_time]
+pytestmark = [pytest.mark.slow, pytest.mark.engine, pytest.mark.process, pytest.mark.real_time]
 
 USER, PASSWORD = "caller", "a-test-only"
 

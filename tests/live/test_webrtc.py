@@ -18,7 +18,7 @@ from tests.conftest import require
 from tests.live.calling import SETTINGS, Caller, call, call_as_openai, caller, control
 from tests.live.server import LiveServer, live_server, spoken
 
-pytestmark = [pytest.mark.engine, pytest.mark.process, pytest.mark.real_time]
+pytestmark = [pytest.mark.slow, pytest.mark.engine, pytest.mark.process, pytest.mark.real_time]
 
 PACKAGES = {"aiortc": "aiortc", "wrtc": "webrtc"}
 
