@@ -426,7 +426,7 @@ async def test_what_is_wrong_is_said_and_goes_away_with_it(url: str) -> None:
         await page.route("**/api/system", down)
         await page.goto(f"{url}/#/talk")
         await page.goto(f"{url}/#/system")
-        await page.wait_for_selector("vv-system .problem:not([hidden])")
+        await page.get_by_text("Restart the server, then look again.").wait_for()
         assert await page.inner_text("vv-system .problem") == "Restart the server, then look again."
         await page.unroute("**/api/system")
         await page.goto(f"{url}/#/talk")

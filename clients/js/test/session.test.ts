@@ -150,6 +150,18 @@ test("close codes decide whether another try is made", () => {
   }
 });
 
+test("a session that somebody ended on purpose is not opened again of itself", () => {
+  const { network } = established();
+  tell(network, { type: "error", code: "session_ended", message: "Go.", retryable: false, retry_after: null });
+  network.session.closed(1001);
+  assert.equal(network.of("disconnected")[0]?.reason, "ended");
+  assert.equal(network.timers.has("retry"), false);
+  network.session.connect();
+  network.settle();
+  network.session.closed(1001);
+  assert.equal(network.of("disconnected")[1]?.reason, "lost", "the next one is another");
+});
+
 test("a full server is asked again when it said", () => {
   const network = alone();
   tell(network, { type: "error", code: "full", message: "full", retryable: true, retry_after: 7 });

@@ -70,7 +70,7 @@ export abstract class Panel extends HTMLElement {
   }
 
   protected complain(text: string): void {
-    this.problem.hidden = text === "";
     setText(this.problem, text);
+    this.problem.hidden = text === "";
   }
 }

@@ -50,6 +50,8 @@ export class Session {
   /** Where a new session would begin to hear the microphone. */
   private unheard = 0;
   private retryAfter: number | null = null;
+  /** Somebody ended this session on purpose: another is not opened of itself. */
+  private dismissed = false;
   private listening = false;
   private shown: ClientState = "DISCONNECTED";
 
@@ -120,7 +122,9 @@ export class Session {
   closed(code: number): void {
     if (this.link === "idle" || this.link === "waiting") return;
     if (this.link === "open" || this.link === "replaying") this.unheard = this.traffic.backlog.position;
-    const verdict = this.reconnection.closed(code, this.retryAfter);
+    const verdict: Verdict = this.dismissed
+      ? { reason: "ended", delay: null }
+      : this.reconnection.closed(code, this.retryAfter);
     this.retryAfter = null;
     this.over(verdict, code);
   }
@@ -192,6 +196,7 @@ export class Session {
     const fresh = this.isNew(message.seq);
     if (fresh) {
       this.traffic.heard(message);
+      if (message.type === "error" && message.code === "session_ended") this.dismissed = true;
       announce(message, this.tell);
     }
     if (this.link !== "replaying") return;
@@ -202,6 +207,7 @@ export class Session {
   private begin(ready: Ready): void {
     if (this.link !== "greeting") return;
     this.ready = ready;
+    this.dismissed = false;
     this.session = ready.session;
     // Older servers say nothing of either.
     this.ticket = ready.resume ?? null;
