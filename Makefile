@@ -30,7 +30,7 @@ check: setup ## Lint, types, import contracts, size ratchet, generated documents
 	$(BIN)/pytest tests/test_architecture.py tests/test_generated.py
 
 test: system check ## Everything: the checks, then every test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 test-slow: setup system ## Tests that take minutes: the dashboard in a browser, calls over WebRTC, stress
 	$(BIN)/pytest -m slow
