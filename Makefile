@@ -37,7 +37,7 @@ test-slow: setup system ## Tests that take minutes: the dashboard in a browser, 
 
 test-engines: system ## The tests of the optional engines, with the real libraries, in .venv-engines (1 GB)
 	@./setup.sh engines
-	.venv-engines/bin/pytest tests/engines
+	.venv-engines/bin/pytest tests/engines --numprocesses 2 --dist loadfile
 
 test-outside: setup system ## Clients nobody here wrote, each in an environment of its own, at a real server (1 GB)
 	@./scripts/client-environments.sh
