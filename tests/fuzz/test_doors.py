@@ -179,7 +179,7 @@ def test_the_values_reach_real_messages() -> None:
     """Not everything made up is nonsense: otherwise nothing behind the first check would be tried."""
     found: list[object] = []
 
-    @fixed(80)
+    @fixed(400)
     @given(messages(list(MESSAGE_TYPES)))
     def collect(message: Any) -> None:
         try:

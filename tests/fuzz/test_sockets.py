@@ -173,6 +173,7 @@ def test_whatever_a_client_sends_others_are_served(server: Server, path: str, do
         attacker.close()
 
 
+@pytest.mark.slow
 def test_nothing_is_left_behind(server: Server) -> None:
     """Rounds of broken clients leave no descriptor, task, thread, job, session or dead worker."""
     _round(server)

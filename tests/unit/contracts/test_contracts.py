@@ -74,7 +74,7 @@ def test_every_event_is_listed_and_every_listed_event_is_stamped() -> None:
     written = {kind for kind in VALUES if kind.__module__ == events.__name__} - {Waterfall}
     assert listed == written
     unstamped = {kind.__name__ for kind in listed if "stamp" not in {field.name for field in dataclasses.fields(kind)}}
-    assert unstamped == {"SettingsChanged"}
+    assert unstamped == {"SettingsChanged", "Slept", "Woke"}
 
 
 @given(st.integers(1, 8), st.integers(1, 192_000), st.integers(0, 500), st.integers(0, 10**9))

@@ -64,6 +64,8 @@ def install(app: FastAPI) -> None:
 def _allow(request: Request) -> dict[str, str]:
     """Every method of an address; the framework names those of the first route that has it."""
     routes = request.app.routes
+    # An address that is spelled out is not an identifier in the place of another one.
+    routes = [route for route in routes if getattr(route, "path", "") == request.url.path] or routes
     known = [
         method
         for method in METHODS

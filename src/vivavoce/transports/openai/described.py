@@ -22,7 +22,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _AUDIO = dict.fromkeys(
     ("audio/mpeg", "audio/ogg", "audio/aac", "audio/flac", "audio/wav", "audio/pcm;rate=24000;channels=1"), _BINARY
 )
-_EVENTS = {"schema": {"type": "string", "description": "Server-sent events, each with a JSON object."}}
+_EVENTS = {"schema": {"description": "Server-sent events, each with a JSON object."}}
 
 SOUND: Answers = {
     200: {"content": {**_AUDIO, "text/event-stream": _EVENTS}, "description": "Audio while it is spoken."},

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, Response
 
 from vivavoce.contracts.errors import EngineMissing, InvalidRequest, ProtocolViolation, Unavailable, VivavoceError
 from vivavoce.transports.access import Credentials
+from vivavoce.transports.bodies import ErrorBody
 from vivavoce.transports.errors import answer
 from vivavoce.transports.webrtc.bodies import native_offer, realtime_offer
 from vivavoce.transports.webrtc.handler import NewSession, WebRtcDoor
@@ -51,6 +52,9 @@ _OVER: _Answers = {404: {"description": "There is no such call."}}
 
 def _body(content: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
+
+
+_TELEPHONY: dict[int | str, dict[str, Any]] = {501: {"model": ErrorBody, "description": "Not offered."}}
 
 
 def routes_of(door: WebRtcDoor, new_session: NewSession) -> APIRouter:
@@ -119,7 +123,7 @@ def _realtime(routes: APIRouter, door: WebRtcDoor, new_session: NewSession) -> N
         """End a call."""
         return _end(door, id, request, 200)
 
-    @routes.post(CALLS + "/{id}/{verb}")
+    @routes.post(CALLS + "/{id}/{verb}", status_code=501, responses=_TELEPHONY)
     async def telephony(id: str, verb: str) -> Response:
         """`accept`, `reject` and `refer` are for telephones (SIP), which are not offered here."""
         error = Unavailable("calls over SIP are not offered here", code="not_implemented")
