@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -11,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vivavoce.contracts.errors import InternalError, InvalidRequest, NotAllowed, VivavoceError
@@ -63,15 +64,25 @@ def install(app: FastAPI) -> None:
 
 def _allow(request: Request) -> dict[str, str]:
     """Every method of an address; the framework names those of the first route that has it."""
-    routes = request.app.routes
+    spelled: list[str] = []
+    named: list[str] = []
+    for route in _flat(request.app.routes):
+        for method in METHODS:
+            if route.matches({**request.scope, "method": method})[0] == Match.FULL:
+                (named if "{" in getattr(route, "path", "{") else spelled).append(method)
     # An address that is spelled out is not an identifier in the place of another one.
-    routes = [route for route in routes if getattr(route, "path", "") == request.url.path] or routes
-    known = [
-        method
-        for method in METHODS
-        if any(route.matches({**request.scope, "method": method})[0] == Match.FULL for route in routes)
-    ]
-    return {"allow": ", ".join(known)}
+    known = spelled or named
+    return {"allow": ", ".join(method for method in METHODS if method in known)}
+
+
+def _flat(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    """With those of the routers an application includes."""
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        if included is None:
+            yield route
+        else:
+            yield from _flat(included.routes)
 
 
 class GuardMiddleware:
