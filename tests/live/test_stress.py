@@ -144,7 +144,8 @@ async def test_speech_at_once_and_abandoned(tmp_path: Path) -> None:
 
 
 async def test_idle_sockets_of_each_kind() -> None:
-    async with live_server(*LOOSE) as server:
+    # Who leaves without a word would be waited for.
+    async with live_server(*LOOSE, "--set", "websocket.resume_window=0") as server:
 
         async def round_() -> Holdings:
             for path, hello in (("/ws/audio", '{"type":"hello"}'), ("/v1/realtime", None)):
