@@ -79,6 +79,13 @@ def sine(seconds: float, hertz: float = 440.0) -> np.ndarray[Any, np.dtype[np.in
     return np.round(12_000 * np.sin(phase)).astype(np.int16)
 
 
+def chirp(seconds: float, lowest: float = 500.0, highest: float = 1_500.0) -> np.ndarray[Any, np.dtype[np.int16]]:
+    """A rising tone: it correlates with itself at one place only, where a steady one does so at every period."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    phase = 2 * np.pi * (lowest * time + (highest - lowest) * time**2 / (2 * seconds)) + 0.5
+    return np.round(12_000 * np.sin(phase)).astype(np.int16)
+
+
 def uneven(pcm: np.ndarray[Any, Any], seed: int, longest: int = 900) -> list[tuple[int, list[int]]]:
     """The same samples in pieces of many sizes, each with its offset."""
     chance = random.Random(seed)
@@ -234,7 +241,7 @@ async def test_an_interrupted_reply_falls_silent_and_stays_so(tmp_path: Path) ->
         await server.until(lambda: server.played() and server.played()[-1] > 4_000)
         await server.tell("interrupted", at=4_000, heard="", reason="speech")
         await server.play(pcm[:4_800].astype("<i2").tobytes(), 48_000)
-        newer = sine(0.3, hertz=700)
+        newer = chirp(0.3)
         await server.play(newer.astype("<i2").tobytes(), 0, generation=2)
         await server.until(lambda: len(newer) in server.played(2))
         out = await tapped(seen.page)
