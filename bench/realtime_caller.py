@@ -130,6 +130,8 @@ class _Call:
         kind = (
             payload[10:60].partition(b'"')[0].decode() if payload.startswith(b'{"type": "') else json.loads(payload)["type"]
         )
+        if kind == "response.created":
+            self._seen.pop("response.done", None)  # of the one before, which the caller spoke over
         self._seen.setdefault(kind, now)
         self._news.set()
 

@@ -68,12 +68,16 @@ def _belong_to_the_parent() -> None:
 
 
 def load_backend(name: str, settings: Json) -> Backend:
-    """The library called ``name``; ``auto`` is the first that is installed. Raises EngineMissing, ConfigurationError."""
+    """The library called ``name``; ``auto`` is ``aiortc`` where it is installed, else ``wrtc`` (``python -m bench webrtc``
+    has the reasons). Raises EngineMissing, ConfigurationError."""
     if name == "auto":
         try:
-            return load_backend("wrtc", settings)
-        except EngineMissing:
             return load_backend("aiortc", settings)
+        except EngineMissing as missing:
+            try:
+                return load_backend("wrtc", settings)
+            except EngineMissing:
+                raise missing from None
     if name == "wrtc":
         from vivavoce.media.backends.wrtc import WrtcBackend
 

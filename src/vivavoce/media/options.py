@@ -22,10 +22,10 @@ class IceServer:
 
 @dataclass(frozen=True, slots=True)
 class WebRtcOptions:
-    """Calls over WebRTC. They need the extra `webrtc-native` (preferred) or `webrtc`."""
+    """Calls over WebRTC. They need the extra `webrtc` (preferred) or `webrtc-native`."""
 
     backend: BackendName = "auto"
-    """The library calls end in; `auto` takes `wrtc` where it is installed, else `aiortc`."""
+    """The library calls end in; `auto` takes `aiortc` where it is installed, else `wrtc`."""
     ice_servers: tuple[IceServer, ...] = ()
     """STUN and TURN servers. None is needed where clients reach this machine's addresses."""
     port_min: int = field(default=0, metadata={"min": 0, "max": 65_535})

@@ -1,4 +1,4 @@
-"""WebRTC by aiortc: everything in Python, mature, and without concealment of lost packets.
+"""WebRTC by aiortc: everything in Python and mature; what packets were lost is concealed here.
 
 Three of its habits are changed from outside, each where it is written down which: the jitter buffer waits for one packet
 instead of four (and never stalls for more than four), host addresses are those of the options, and the encoder is ours
@@ -12,6 +12,7 @@ import logging
 import re
 from typing import Any
 
+from vivavoce.audio.concealment import Concealment
 from vivavoce.contracts.audio import HEARING, SAMPLE_WIDTH
 from vivavoce.contracts.errors import EngineFailed, EngineMissing, Overloaded, ProtocolViolation
 from vivavoce.flow.tasks import TaskScope
@@ -46,7 +47,7 @@ CAPACITY, PREFETCH = 4, 1
 """Packets: one lost one costs 40 ms of waiting for it; aiortc's own 16 and 4 would cost 280 ms, for the rest of the call."""
 _BUFFER = "_RTCRtpReceiver__jitter_buffer"
 MAX_GAP = HEARING.rate
-"""Samples of silence put where packets were lost; session time is counted in samples."""
+"""Most samples put in one place of lost packets; session time is counted in samples."""
 EXPECTED_LOSS = 5
 """Percent of packets the encoder's forward error correction is made for."""
 _logger = logging.getLogger(__name__)
@@ -182,6 +183,7 @@ class AiortcPeer:
 
     async def _hear(self, track: Any) -> None:
         resampler = av.AudioResampler(format="s16", layout="mono", rate=HEARING.rate)
+        concealment = Concealment(HEARING.rate)
         expected: int | None = None
         try:
             while True:
@@ -189,11 +191,11 @@ class AiortcPeer:
                 if expected is not None and frame.pts is not None:
                     lost = min((frame.pts - expected) * HEARING.rate // 48_000, MAX_GAP)
                     if lost > 0:
-                        self._events.heard(bytes(lost * SAMPLE_WIDTH))
+                        self._events.heard(concealment.lost(lost))
                 expected = None if frame.pts is None else frame.pts + frame.samples
                 frame.pts = None  # gaps are filled here
                 for piece in resampler.resample(frame):
-                    self._events.heard(bytes(piece.planes[0])[: piece.samples * SAMPLE_WIDTH])
+                    self._events.heard(concealment.heard(bytes(piece.planes[0])[: piece.samples * SAMPLE_WIDTH]))
         except MediaStreamError:
             return  # the client's microphone is gone; the connection says whether the client is, too
 
