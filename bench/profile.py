@@ -51,6 +51,10 @@ def run(options: Options) -> Result:
         after = server.usage()
         os.kill(server.pid, signal.SIGUSR2)
         outcome = running.result()
+        for _ in range(100):  # a server under load comes to its signals late
+            if path.exists():
+                break
+            time.sleep(0.1)
         time.sleep(0.3)
     profile = json.loads(path.read_text())
     cpu = spent(before, after)
