@@ -134,6 +134,7 @@ class Application:
             self.metrics.gauge(f"socket.{name}", functools.partial(self._socket_count, name))
         self.metrics.gauge("webrtc.calls", lambda: len(self.webrtc))
         self.metrics.gauge("audio_age_max", self._audio_age)
+        self.metrics.gauge("strained", lambda: float(self.sessions.strain.strained))
         self.metrics.gauge("tasks", lambda: len(asyncio.all_tasks()))
         self.metrics.gauge("workers.jobs", lambda: sum(worker.jobs for worker in self.parts.workers()))
         self.metrics.gauge("workers.waiting", self._waiting)
@@ -160,6 +161,7 @@ class Application:
     def _late(self, seconds: float) -> None:
         self.metrics.observe("loop_lag", seconds)
         self._timeline.late(seconds)
+        self.sessions.strain.report(seconds)
 
     @property
     def _sockets(self) -> tuple[ws.WebSocketDoor, realtime.RealtimeDoor, spoken_door.SpokenDoor]:

@@ -178,6 +178,9 @@ class SessionOptions:
 
     max_sessions: int = field(default=200, metadata={"min": 1})
     """Conversations at one time; beyond it a new one is refused with a reason."""
+    max_lateness: float = field(default=0.1, metadata={"min": 0})
+    """Seconds by which the event loop may be late, in the median of 3 s, before new conversations are refused; 0 never
+    refuses on that account. What goes on is kept rather than spoilt for one more."""
     drain: float = 5.0
     """Seconds given to replies in progress when the server stops."""
     conversation: ConversationOptions = field(default_factory=ConversationOptions)

@@ -11,6 +11,7 @@ from vivavoce.contracts.ports import AudioSink, Clock, EventListener, Witness
 from vivavoce.sessions.conversation import Conversation
 from vivavoce.sessions.options import ConversationOptions, SessionOptions
 from vivavoce.sessions.ports import SessionPorts
+from vivavoce.sessions.strain import Strain
 from vivavoce.sessions.watching import watched
 
 
@@ -37,6 +38,7 @@ class Sessions:
         self._live: dict[str, tuple[str, float, Conversation]] = {}
         self._detached: dict[str, Callable[[], None]] = {}
         self._draining = False
+        self.strain = Strain(options.max_lateness)
         self.opened = 0
 
     def __len__(self) -> int:
@@ -62,11 +64,14 @@ class Sessions:
     async def open(
         self, transport: str, options: ConversationOptions, sink: AudioSink, listener: EventListener
     ) -> Conversation:
-        """Open and start a conversation. Raises Overloaded with a reason when full or stopping."""
+        """Open and start a conversation. Raises Overloaded with a reason when full, behind or stopping."""
         if self._draining:
             raise Overloaded("the server is stopping; connect again in a few seconds", code="draining", retry_after=5)
         if len(self._live) >= self.options.max_sessions and not self._give_way():
             raise Overloaded(f"all {self.options.max_sessions} sessions are taken; try again later", retry_after=10)
+        if self.strain.strained:
+            late = round(1000 * self.strain.lateness)
+            raise Overloaded(f"the server is {late} ms behind; come back later", code="strained", retry_after=5)
         session = "sess_" + secrets.token_urlsafe(12)
         watch = None if self._witness is None else self._witness.watch(session, transport, sink.format.rate)
         if watch is not None:

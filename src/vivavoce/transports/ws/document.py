@@ -121,7 +121,7 @@ tells what is in force. WebSocket pings go out every 30 s; a client that leaves 
 | 1001 | the server is stopping: replies in progress were finished or their time was up |
 | 1008 | no message came within {first:g} s |
 | 1011 | the server failed; its log says why |
-| 1013 | full, or the client does not read: the `error` before it says which and when to come back |
+| 1013 | full, or behind, or the client does not read: the `error` before it says which and when to come back |
 | 4001 | the session goes on over another connection, which resumed it |
 
 """
