@@ -42,8 +42,8 @@ ONE_RECORDING = "librivox_sense_0880"
 
 def scripted(*settings: str, cores: tuple[int, ...] = (), profile: str = "", sessions: int = 400) -> Setup:
     """A server with scripted engines of the fixed latencies above and the real voice activity detector."""
-    room = (f"sessions.max_sessions={sessions}", "sessions.max_lateness=0", f"server.sockets.max_connections={sessions + 50}")
-    return Setup((*SCRIPTED, *room, *settings), PORTS, cores, profile)
+    room = (f"sessions.max_sessions={sessions}", f"server.sockets.max_connections={sessions + 50}")
+    return Setup((*SCRIPTED, *room, "sessions.max_lateness=0", *settings), PORTS, cores, profile)
 
 
 def one_recording() -> tuple[Utterance, ...]:
