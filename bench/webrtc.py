@@ -1,9 +1,9 @@
-"""Calls over WebRTC: voice to voice, CPU of the media process, loss in both directions, and many calls in a row.
+"""Calls over WebRTC: voice to voice, CPU of the media process, bad networks in both directions, and many calls in a row.
 
 A real server process with the built-in engines for each back end; the caller is aiortc in this process, the same for both.
-Lost packets are dropped by a relay on loopback, by a fixed pattern, both ways. Voice to voice is from the last sample of
-speech at the microphone to the first sound of the answer behind the caller's jitter buffer; turns end at 0.5 s of silence,
-so half a second of it is that wait."""
+Packets are dropped and delayed by a relay on loopback, by a fixed pattern, both ways. Voice to voice is from the last
+sample of speech at the microphone to the first sound of the answer behind the caller's jitter buffer; turns end at 0.5 s
+of silence, so half a second of it is that wait."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from bench.process import Server, Setup, Usage, usage_of
 from bench.result import Options, Result, Table
 from bench.speech import Utterance, spoken
 from bench.stats import figure, single, summarise
+from bench.webrtc_line import Network
 
 PACKAGES = {"wrtc": "webrtc", "aiortc": "aiortc"}
-LOSSES = (0.0, 0.02, 0.05)
+GOOD = Network()
+NETWORKS = (GOOD, Network(0.02), Network(0.05), Network(jitter=0.06), Network(jitter=0.12))
 QUESTIONS = (
     ("What is twelve times twelve?", "144"),
     ("What is seven plus eight?", "15"),
@@ -34,7 +36,7 @@ WARM_UP = 10
 
 @dataclass
 class Scene:
-    """What came of the turns at one rate of loss."""
+    """What came of the turns through one network."""
 
     times: list[float] = field(default_factory=list)
     asked: int = 0
@@ -58,28 +60,28 @@ def run(options: Options) -> Result:
             continue
         settings = ("webrtc.loopback=true", 'webrtc.addresses=["127.0.0.1"]', f"webrtc.backend={backend}")
         with Server(Setup(settings)) as server:
-            scenes = {loss: asyncio.run(_hold(server, loss, questions, options)) for loss in LOSSES}
+            scenes = {network: asyncio.run(_hold(server, network, questions, options)) for network in NETWORKS}
             growth = asyncio.run(_many(server, QUICK_CALLS if options.quick else CALLS))
-        result.figures.append(figure(f"{backend}: voice to voice", "ms", [[1000 * t for t in scenes[0.0].times]]))
-        result.figures.append(single(f"{backend}: CPU of the media process per minute of a call", "s", [scenes[0.0].cpu]))
-        rows += [_row(backend, loss, scene) for loss, scene in scenes.items()]
+        result.figures.append(figure(f"{backend}: voice to voice", "ms", [[1000 * t for t in scenes[GOOD].times]]))
+        result.figures.append(single(f"{backend}: CPU of the media process per minute of a call", "s", [scenes[GOOD].cpu]))
+        rows += [_row(backend, network, scene) for network, scene in scenes.items()]
         result.notes.append(f"{backend}: {growth}")
-    header = ("back end", "loss each way", "voice to voice p50 (ms)", "p95", "answered rightly", "packets lost")
-    result.tables.append(Table("Voice to voice with loss in both directions", header, tuple(rows)))
+    header = ("back end", "network each way", "voice to voice p50 (ms)", "p95", "answered rightly", "packets lost")
+    result.tables.append(Table("Voice to voice through bad networks", header, tuple(rows)))
     return result
 
 
-def _row(backend: str, loss: float, scene: Scene) -> tuple[str, ...]:
+def _row(backend: str, network: Network, scene: Scene) -> tuple[str, ...]:
     found = summarise(1000 * t for t in scene.times)
     times = ("–", "–") if found is None else (f"{found.p50:.0f}", f"{found.p95:.0f}")
-    return (backend, f"{loss:.0%}", *times, f"{scene.right} of {scene.asked}", scene.lost)
+    return (backend, str(network), *times, f"{scene.right} of {scene.asked}", scene.lost)
 
 
-async def _hold(server: Server, loss: float, questions: list[tuple[Utterance, str]], options: Options) -> Scene:
+async def _hold(server: Server, network: Network, questions: list[tuple[Utterance, str]], options: Options) -> Scene:
     from bench.webrtc_caller import call
 
     scene = Scene()
-    async with call(f"http://127.0.0.1:{server.port}", loss) as one:
+    async with call(f"http://127.0.0.1:{server.port}", network) as one:
         pid = _media(server)
         before, began = usage_of(pid), time.monotonic()
         for number in range(QUICK_TURNS if options.quick else TURNS):

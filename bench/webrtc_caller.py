@@ -19,7 +19,7 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 from aiortc.mediastreams import MediaStreamError
 
 from bench.speech import RATE, Utterance
-from bench.webrtc_line import Relay, through_relay, without_candidates
+from bench.webrtc_line import Network, Relay, through_relay, without_candidates
 
 FRAME = RATE // 50
 LOUD = 1_000
@@ -101,8 +101,8 @@ class Call:
 
 
 @asynccontextmanager
-async def call(url: str, loss: float | None = None) -> AsyncIterator[Call]:
-    """Call the server; with ``loss`` by way of a relay."""
+async def call(url: str, network: Network | None = None) -> AsyncIterator[Call]:
+    """Call the server; through a ``network`` by way of a relay."""
     own, aioice.ice.get_host_addresses = aioice.ice.get_host_addresses, lambda **_: ["127.0.0.1"]
     peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     microphone = Microphone()
@@ -117,13 +117,13 @@ async def call(url: str, loss: float | None = None) -> AsyncIterator[Call]:
         async with httpx.AsyncClient(base_url=url, timeout=60) as http:
             body = {
                 "type": "offer",
-                "sdp": offer if loss is None else without_candidates(offer),
+                "sdp": offer if network is None else without_candidates(offer),
                 "hello": {"silence_ms": 500},
             }
             answer = (await http.post("/webrtc/offer", json=body)).raise_for_status().json()
         sdp = answer["sdp"]
-        if loss is not None:
-            sdp, one.relay = await through_relay(sdp, loss)
+        if network is not None:
+            sdp, one.relay = await through_relay(sdp, network)
         await peer.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
         if not await one.until("ready", 1):
             raise RuntimeError("the call did not connect within 30 s")

@@ -1,7 +1,7 @@
 """WebRTC by aiortc: everything in Python and mature; what packets were lost is concealed here.
 
-Three of its habits are changed from outside, each where it is written down which: the jitter buffer waits for one packet
-instead of four (and never stalls for more than four), host addresses are those of the options, and the encoder is ours
+Three of its habits are changed from outside, each where it is written down which: in place of its jitter buffer, which holds
+everything back, packets are put in order by ``Reordering``; host addresses are those of the options; and the encoder is ours
 (mono at the bit rate of the options, with forward error correction), whose packets it takes as they are.
 """
 
@@ -19,6 +19,7 @@ from vivavoce.flow.tasks import TaskScope
 from vivavoce.media.frames import FRAME, RATE
 from vivavoce.media.peers import MAX_BUFFERED, Json, Mouth, Peer, PeerEvents, State, candidate_line
 from vivavoce.media.ports import PortLoop
+from vivavoce.media.reordering import Reordering
 
 try:
     import aioice.ice
@@ -33,7 +34,7 @@ try:
         RTCSessionDescription,
     )
     from aiortc.exceptions import InvalidAccessError, InvalidStateError
-    from aiortc.jitterbuffer import JitterBuffer
+    from aiortc.jitterbuffer import JitterFrame
     from aiortc.mediastreams import MediaStreamError
     from aiortc.sdp import candidate_from_sdp
 except ImportError as error:
@@ -43,9 +44,9 @@ except ImportError as error:
         cause=error,
     ) from error
 
-CAPACITY, PREFETCH = 4, 1
-"""Packets: one lost one costs 40 ms of waiting for it; aiortc's own 16 and 4 would cost 280 ms, for the rest of the call."""
-_BUFFER = "_RTCRtpReceiver__jitter_buffer"
+_RECEIVER = "_RTCRtpReceiver__"
+_INSIDE = ("jitter_buffer", "decoder_queue", "timestamp_mapper", "codecs")
+"""What of aiortc's receiver the buffer in place of its own needs."""
 MAX_GAP = HEARING.rate
 """Most samples put in one place of lost packets; session time is counted in samples."""
 EXPECTED_LOSS = 5
@@ -129,7 +130,7 @@ class AiortcPeer:
         return _MAX_SIZE.sub(f"a=max-message-size:{self._settings['max_message']}", text)
 
     def _prepare(self) -> None:
-        """Opus in both directions, our encoder, a short jitter buffer."""
+        """Opus in both directions, our encoder, our order of packets."""
         spoken = [transceiver for transceiver in self._connection.getTransceivers() if transceiver.kind == "audio"]
         if not spoken:
             raise ProtocolViolation("the offer has no audio; offer a microphone, or an audio transceiver", code="bad_offer")
@@ -139,9 +140,9 @@ class AiortcPeer:
         opus = [codec for codec in RTCRtpReceiver.getCapabilities("audio").codecs if codec.mimeType == "audio/opus"]
         spoken[0].setCodecPreferences(opus)
         receiver = spoken[0].receiver
-        if not hasattr(receiver, _BUFFER):
+        if not all(hasattr(receiver, _RECEIVER + name) for name in _INSIDE):
             raise EngineFailed("this version of aiortc is not known here; install aiortc 1.16")
-        setattr(receiver, _BUFFER, JitterBuffer(CAPACITY, prefetch=PREFETCH))
+        setattr(receiver, f"{_RECEIVER}jitter_buffer", _InOrder(receiver))
         sender: RTCRtpSender = self._connection.addTrack(_Voice(self._mouth, self._settings["bitrate"]))
         assert sender is spoken[0].sender
 
@@ -221,6 +222,29 @@ class AiortcPeer:
         _logger.error("a call failed", exc_info=error)
         if not self._closed:
             self._events.state("closed")
+
+
+class _InOrder:
+    """In place of a receiver's ``JitterBuffer``: each Opus packet is a frame, and several may be due at once.
+
+    The receiver takes one frame for a packet; those before it are given to its decoder here, in the way it does it.
+    """
+
+    def __init__(self, receiver: Any) -> None:
+        self._receiver = receiver
+        self._order: Reordering[Any] = Reordering()
+
+    def add(self, packet: Any) -> tuple[bool, Any]:
+        """The newest frame whose turn it is, if any; never a request for a key frame."""
+        ready = self._order.add(packet.sequence_number, packet)
+        for earlier in ready[:-1]:
+            codec = self._inside("codecs").get(earlier.payload_type)
+            frame = JitterFrame(earlier._data, self._inside("timestamp_mapper").map(earlier.timestamp))  # noqa: SLF001
+            self._inside("decoder_queue").put((codec, frame))
+        return False, JitterFrame(ready[-1]._data, ready[-1].timestamp) if ready else None  # noqa: SLF001
+
+    def _inside(self, name: str) -> Any:
+        return getattr(self._receiver, _RECEIVER + name)
 
 
 class _Voice(MediaStreamTrack):  # type: ignore[misc]
