@@ -191,7 +191,7 @@ class DashboardDesk:
 
     @property
     def _file(self) -> Path:
-        return keys.location(self._from.loaded.settings.server.keys_file)
+        return self._from.loaded.keys_file
 
 
 def resident_mb() -> float:

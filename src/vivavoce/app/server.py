@@ -33,7 +33,7 @@ from vivavoce.observe.loop_lag import LoopLag
 from vivavoce.observe.metrics import Metrics
 from vivavoce.observe.timeline import Timeline
 from vivavoce.observe.turns import TurnStore
-from vivavoce.services.keys import KeyFile, location
+from vivavoce.services.keys import KeyFile
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.http import handler as http
 from vivavoce.transports.http.page import Page
@@ -241,7 +241,7 @@ class Application:
 def serve(loaded: Loaded) -> int:
     """Run until a signal says stop; return the exit code. Raises ConfigurationError."""
     settings = loaded.settings
-    keys = KeyFile(location(settings.server.keys_file))
+    keys = KeyFile(loaded.keys_file)
     check_binding(settings.server, protected=settings.server.jwt.wanted or keys.configured)
     tls = context_of(settings.server.tls)
     with listen(settings.server) as listener:
@@ -277,4 +277,4 @@ class _Child:
         self._loaded = loaded
 
     def __call__(self, sockets: list[socket.socket] | None) -> None:
-        _serve_once(self._loaded, KeyFile(location(self._loaded.settings.server.keys_file)), sockets or [])
+        _serve_once(self._loaded, KeyFile(self._loaded.keys_file), sockets or [])

@@ -67,6 +67,4 @@ def revoke(
 
 
 def _file(config: Path | None, assignments: list[str] | None) -> Path:
-    from vivavoce.services.keys import location
-
-    return location(load(config, assignments).settings.server.keys_file)
+    return load(config, assignments).keys_file

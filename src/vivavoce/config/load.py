@@ -65,6 +65,14 @@ class Loaded:
     settings: Settings
     origins: Mapping[str, Origin]
     files: tuple[Place, ...]
+    user: Path = Path("~/.config/vivavoce")
+    """The user's directory of configuration."""
+
+    @property
+    def keys_file(self) -> Path:
+        """Where the hashes of API keys are kept."""
+        configured = self.settings.server.keys_file
+        return (Path(configured) if configured else self.user / "keys.json").expanduser().absolute()
 
     def origin(self, path: str) -> Origin:
         """Where the value at a dotted path comes from."""
@@ -89,7 +97,7 @@ def load(
     nodes = [secrets.read(around.user), *(files.read(place.path, place.layer) for place in found)]
     nodes += [_environment(around.environ), *(_flag(*flag) for flag in flags)]
     settings, origins = _build(nodes)
-    return Loaded(settings, origins, tuple(found))
+    return Loaded(settings, origins, tuple(found), around.user)
 
 
 def check(file: Path) -> Settings:

@@ -36,11 +36,6 @@ class StoredKey:
     created: float
 
 
-def location(configured: str) -> Path:
-    """The key file: ``configured``, or ``~/.config/vivavoce/keys.json`` where that is empty."""
-    return Path(configured or "~/.config/vivavoce/keys.json").expanduser().absolute()
-
-
 def create(file: Path, name: str, scopes: Iterable[str], now: float) -> tuple[StoredKey, str]:
     """Make a key; returns what is kept and the key itself, which is told once. Raises InvalidRequest, ConfigurationError."""
     wanted = tuple(scope for scope in SCOPES if scope in set(scopes))

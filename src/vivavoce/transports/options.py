@@ -150,8 +150,8 @@ class ServerOptions:
     unread_timeout: float = field(default=30.0, metadata={"min": 1})
     """A peer that takes nothing of what was sent for this long is cut off (where the kernel supports it)."""
     keys_file: str = ""
-    """File with hashes of the API keys; empty is `~/.config/vivavoce/keys.json`. Without any key, and without `jwt`, the
-    server asks for none and listens on loopback only."""
+    """File with hashes of the API keys; empty is `keys.json` beside the user's configuration (`~/.config/vivavoce`). Without
+    any key, and without `jwt`, the server asks for none and listens on loopback only."""
     tls: TlsOptions = field(default_factory=TlsOptions)
     """Certificate of the listener; who may listen beyond loopback is another question, which only keys answer."""
     jwt: JwtOptions = field(default_factory=JwtOptions)

@@ -155,3 +155,11 @@ def test_find_takes_a_setting_or_a_section() -> None:
     assert [setting.path for setting in find("server.port")] == ["server.port"]
     assert {setting.path for setting in find("logging")} == {"logging", "logging.level", "logging.format"}
     assert find("serv") == ()
+
+
+def test_keys_lie_beside_the_user_s_configuration(world: Surroundings, tmp_path: Path) -> None:
+    elsewhere = with_environment(world, XDG_CONFIG_HOME=str(tmp_path / "xdg"))
+    assert load(surroundings=elsewhere).keys_file == tmp_path / "xdg" / "vivavoce" / "keys.json"
+    assert load(surroundings=world).keys_file == world.home / ".config" / "vivavoce" / "keys.json"
+    named = load(surroundings=world, flags=[("server.keys_file", str(tmp_path / "mine.json"), "--set")])
+    assert named.keys_file == tmp_path / "mine.json"
