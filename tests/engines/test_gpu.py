@@ -11,7 +11,7 @@ import ctranslate2
 import pytest
 
 from tests.conftest import ROOT
-from tests.engines.gpu_check import NO_GPU
+from tests.engines.gpu import NO_GPU
 from vivavoce.contracts.errors import ConfigurationError, EngineFailed, EngineMissing
 from vivavoce.engines.whisper.files import failure
 
