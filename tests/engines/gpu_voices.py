@@ -349,7 +349,9 @@ def cost_of_true_shapes(voices: Voices) -> str:
 
 def _costs(engine: Kokoro) -> str:
     firsts, new = [], []
-    for index, text in enumerate((TEXTS[0], TEXTS[0], TEXTS[0], "Hello there.", "A sentence of another length.", "Yes, five.")):
+    for index, text in enumerate(
+        (TEXTS[0], TEXTS[0], TEXTS[0], "Hello there.", "A sentence of another length.", "Yes, five.")
+    ):
         began = time.perf_counter()
         next(iter(engine.open(SynthesisOptions()).speak(text)))
         (firsts if index < 3 else new).append(1_000 * (time.perf_counter() - began))

@@ -5,6 +5,8 @@ The texts are those of CUDA 12 and 13, cuBLAS and cuDNN 9 as CTranslate2 4 and o
 
 from __future__ import annotations
 
+import ctypes
+
 from vivavoce.contracts.errors import DeviceLost, EngineFailed, EngineMissing, VivavoceError
 
 NO_LIBRARIES = "cuda_libraries_missing"
@@ -26,6 +28,18 @@ def is_unreached(text: str) -> bool:
 def is_full(text: str) -> bool:
     """Whether memory ran out: on the device, or beside it."""
     return any(words in text for words in _FULL)
+
+
+def unopened(library: str) -> str:
+    """What the loader lacks to open a library by path or name, in its words; empty where nothing is lacking.
+
+    A library that opens stays open. What is wrong with one that is found (such as symbols its runtime brings) is not told.
+    """
+    try:
+        ctypes.CDLL(library)
+    except OSError as error:
+        return str(error) if is_unreached(str(error)) else ""
+    return ""
 
 
 def failure(error: Exception, who: str, mending: str) -> VivavoceError | None:

@@ -112,6 +112,10 @@ class Model:
         clean: Floats = np.nan_to_num(np.asarray(samples, np.float32).reshape(-1), posinf=1.0, neginf=-1.0)
         return Batch(clean, tuple((time.phoneme, round(time.end * RATE)) for time in times))
 
+    def close(self) -> None:
+        """Let go of the file of voices, which the library keeps open. Nothing can be spoken any more."""
+        self._library.voices.close()
+
     def _style(self, voice: str) -> Any:
         style = self._library.get_voice_style(voice)
         if style.ndim != 3 or style.shape[1] != 1:

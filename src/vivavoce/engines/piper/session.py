@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import io
 import sys
 from typing import Any
 
 from vivavoce.contracts.errors import EngineFailed, EngineMissing
-from vivavoce.contracts.gpu import NO_LIBRARIES
+from vivavoce.contracts.gpu import NO_LIBRARIES, unopened
 
 try:
     import onnxruntime
@@ -63,9 +62,4 @@ def _preload() -> str:
     for line in said.getvalue().splitlines():
         if line.startswith("Failed to load"):
             return line.partition(": ")[2]
-    if sys.platform == "linux":
-        try:
-            ctypes.CDLL(_CUDNN)
-        except OSError as error:
-            return str(error)
-    return ""
+    return unopened(_CUDNN) if sys.platform == "linux" else ""
