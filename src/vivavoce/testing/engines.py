@@ -33,6 +33,7 @@ from vivavoce.contracts.speech import (
 from vivavoce.testing.waking import SoundIsAWord
 
 _hoard: list[bytes] = []
+_lost: list[str] = []
 
 
 def obey(words: Sequence[str]) -> None:
@@ -53,6 +54,8 @@ def _fail() -> None:
 
 
 def _lose_the_gpu() -> None:
+    """As a runtime does on a GPU that failed: everything fails from now on, cleaning up ends the process."""
+    _lost.append("gpu")
     raise DeviceLost("the scripted GPU failed; try again")
 
 
@@ -87,7 +90,8 @@ class _Engine:
             os._exit(4)
 
     def close(self) -> None:
-        return
+        if _lost:
+            os._exit(134)
 
 
 class Echo(_Engine):
