@@ -8,7 +8,6 @@ measures what a reading costs with models of the true shapes (random weights: ti
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 import ctranslate2
 import numpy as np
 
+from tests.engines.gpu import NO_GPU, SLACK, SkippedError, expect, run, settled, used
 from tests.engines.models_whisper import SHAPES, make_whisper, make_whisper_shape
 from tests.laws import laws
 from vivavoce.contracts.errors import EngineFailed
@@ -35,9 +35,6 @@ RATE = 16_000
 OPTIONS = TranscriptionOptions()
 COMPUTE_TYPES = ("float32", "float16", "int8_float16", "int8")
 LOW, HIGH = "low tide today", "high tide today"
-NO_GPU = 77
-SLACK = 64
-"""MiB of GPU memory by which two readings may differ."""
 CACHED = 400
 """MiB that CTranslate2's allocator may keep for the next model (the default of its caching allocator)."""
 
@@ -49,10 +46,6 @@ class Models:
     tiny: Path
     many: Path
     big: Path
-
-
-class SkippedError(Exception):
-    """The check says nothing on this machine."""
 
 
 def tone(seconds: float, frequency: float) -> bytes:
@@ -82,25 +75,6 @@ def read(engine: Whisper, pcm: bytes) -> Transcript:
         return utterance.finish()
     finally:
         utterance.close()
-
-
-def used() -> int:
-    """MiB of the first GPU's memory in use, by anybody."""
-    asked = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", "--id=0"]
-    return int(subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()[0])
-
-
-def settled(limit: int, patience: float = 10.0) -> int:
-    """MiB in use, once they are at most ``limit``, or after ``patience`` seconds."""
-    deadline = time.monotonic() + patience
-    while (now := used()) > limit and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return now
-
-
-def expect(condition: object, message: str) -> None:
-    if not condition:
-        raise AssertionError(message)
 
 
 # --- in this process
@@ -328,26 +302,14 @@ def main(arguments: list[str]) -> int:
     if ctranslate2.get_cuda_device_count() == 0:
         print("skipped: CTranslate2 sees no CUDA device here")
         return NO_GPU
-    failed = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         big = make_whisper_shape(folder / "big", SHAPES["small"])
         models = Models(make_whisper(folder / "tiny"), make_whisper(folder / "many", multilingual=True), big)
-        checks = [(check.__name__, partial(check, models)) for check in CHECKS]
+        checks: dict[str, Callable[[], str]] = {check.__name__: partial(check, models) for check in CHECKS}
         if "--shapes" in arguments:
-            checks.append(("cost_of_true_shapes", partial(cost_of_true_shapes, folder)))
-        for title, check in checks:
-            began = time.monotonic()
-            try:
-                said = f"ok {title}: {check()}"
-            except SkippedError as reason:
-                said = f"-- {title}: skipped: {reason}"
-            except Exception as error:  # noqa: BLE001 - the other checks still count
-                failed.append(title)
-                said = f"FAILED {title}: {type(error).__name__}: {error}"
-            print(f"{said} [{time.monotonic() - began:.1f} s]", flush=True)
-    print(json.dumps({"failed": failed}))
-    return 1 if failed else 0
+            checks["cost_of_true_shapes"] = partial(cost_of_true_shapes, folder)
+        return run(checks)
 
 
 if __name__ == "__main__":

@@ -139,6 +139,46 @@ def _decoder() -> ModelProto:
     )
 
 
+def _attentive(decoder: ModelProto, place: str, memory: str, layers: int, heads: int) -> ModelProto:
+    """The same decoder, which also tells what it looks at: for each token the row of ``memory`` (..., T, SIZE) it says."""
+    graph = decoder.graph
+    graph.node.extend(
+        [
+            NODE("Shape", [memory], ["a.shape"]),
+            NODE("Gather", ["a.shape", "a.rows"], ["a.count"]),
+            NODE("OneHot", [place, "a.count", "a.values"], ["a.hot"]),
+            NODE("Unsqueeze", ["a.hot", "a.front"], ["a.one"]),
+            NODE("Expand", ["a.one", "a.heads"], ["a.all"]),
+            *(NODE("Identity", ["a.all"], [f"cross_attentions.{layer}"]) for layer in range(layers)),
+        ]
+    )
+    graph.initializer.extend(
+        [
+            _constant("a.rows", np.array(-2, np.int64)),
+            _constant("a.values", np.array([0, 1], np.float32)),
+            _constant("a.front", np.array([0, 1], np.int64)),
+            _constant("a.heads", np.array([1, heads, 1, 1], np.int64)),
+        ]
+    )
+    graph.output.extend(
+        helper.make_tensor_value_info(f"cross_attentions.{layer}", FLOAT, [1, heads, "L", "T"]) for layer in range(layers)
+    )
+    return decoder
+
+
+def add_times(model: Path) -> Path:
+    """Write the second decoder, by which the library tells the times of words, beside a model. Returns what it was given."""
+    if model.name == "encoder_model.ort":
+        decoder = _attentive(_decoder(), "place", "encoder_hidden_states", TINY["layers"], TINY["heads"])
+        _save(decoder, model.with_name("decoder_with_attention.ort"))
+    else:
+        _save(
+            _attentive(_streaming_decoder(), "within", "out_k_cross", 1, 1),
+            model.with_name("decoder_kv_with_attention.ort"),
+        )
+    return model
+
+
 def make_whole(folder: Path) -> Path:
     """The layout of "tiny" and "base": no streaming, two graphs. Returns the file the engine is given."""
     heard, filters = from_audio("input_values", "scores", SIZE, deaf=DEAF)
@@ -289,4 +329,4 @@ def make_streaming(folder: Path, *, split: bool = True) -> Path:
     return folder / "encoder.ort"
 
 
-__all__ = ["make_streaming", "make_whole", "sing", "streaming_graphs"]
+__all__ = ["add_times", "make_streaming", "make_whole", "sing", "streaming_graphs"]

@@ -11,17 +11,18 @@ import ctranslate2
 import pytest
 
 from tests.conftest import ROOT
-from tests.engines.gpu_check import NO_GPU
-from vivavoce.contracts.errors import ConfigurationError, EngineFailed, EngineMissing
-from vivavoce.engines.whisper.files import failure
+from tests.engines.gpu import NO_GPU
+from vivavoce.contracts.errors import ConfigurationError, DeviceLost, EngineFailed, EngineMissing
+from vivavoce.engines.whisper.files import failed_reading, failure
 
 pytestmark = pytest.mark.engine
 
 
 @pytest.mark.process
-def test_what_holds_on_a_cpu_holds_on_a_gpu() -> None:
+@pytest.mark.parametrize("checks", ["gpu_check", "gpu_voices"])
+def test_what_holds_on_a_cpu_holds_on_a_gpu(checks: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.engines.gpu_check"], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+        [sys.executable, "-m", f"tests.engines.{checks}"], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
     )
     if done.returncode == NO_GPU:  # a GPU is not a component that could be installed: no failure in CI either
         pytest.skip(done.stdout.strip())
@@ -35,8 +36,9 @@ def test_what_holds_on_a_cpu_holds_on_a_gpu() -> None:
         (OSError("libcublasLt.so.12: cannot open shared object file"), EngineMissing, "cuda_libraries_missing"),
         (RuntimeError("CUDA failed with error out of memory"), EngineFailed, "out_of_memory"),
         (RuntimeError("cuBLAS failed with status CUBLAS_STATUS_ALLOC_FAILED"), EngineFailed, "out_of_memory"),
-        (RuntimeError("CUDA failed with error an illegal memory access was encountered"), EngineFailed, "gpu_failed"),
+        (RuntimeError("CUDA failed with error an illegal memory access was encountered"), DeviceLost, "gpu_failed"),
         (ValueError("Requested float16 compute type, but the target device …"), ConfigurationError, "configuration_error"),
+        (RuntimeError("CUDA driver version is insufficient for CUDA runtime"), EngineMissing, "cuda_libraries_missing"),
         (MemoryError(), EngineFailed, "out_of_memory"),
         (RuntimeError("Unsupported model binary version"), EngineFailed, "damaged_model"),
     ],
@@ -45,6 +47,21 @@ def test_errors_at_loading_say_what_to_do(error: Exception, kind: type, code: st
     told = failure(Path("/models/whisper"), error)
     assert (type(told), told.code, told.cause) == (kind, code, error)
     assert str(error) in told.message
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "code"),
+    [
+        (RuntimeError("CUDA failed with error an illegal memory access was encountered"), DeviceLost, "gpu_failed"),
+        (RuntimeError("cuBLAS failed with status CUBLAS_STATUS_EXECUTION_FAILED"), DeviceLost, "gpu_failed"),
+        (RuntimeError("cuBLAS failed with status CUBLAS_STATUS_NOT_SUPPORTED"), EngineFailed, "engine_failed"),
+        (RuntimeError("CUDA failed with error out of memory"), EngineFailed, "out_of_memory"),
+        (IndexError("list index out of range"), EngineFailed, "engine_failed"),
+    ],
+)
+def test_errors_at_reading_say_whether_the_process_is_spoilt(error: Exception, kind: type, code: str) -> None:
+    told = failed_reading(error)
+    assert (type(told), told.code, told.cause) == (kind, code, error)
 
 
 PRELOAD = """

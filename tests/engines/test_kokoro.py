@@ -9,11 +9,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from tests.conftest import ROOT
 from tests.engines.models_kokoro import HOP, RATE, VOCABULARY, VOICES, frames_of, make_kokoro, pitch_of
 from tests.engines.tones import heard, melody
-from tests.engines.voices import ODD_TEXTS, SILENT_TEXTS, CountingSession, assert_tiles, samples, starved, with_ballast
+from tests.engines.voices import (
+    GPU_ERRORS,
+    ODD_TEXTS,
+    SILENT_TEXTS,
+    CountingSession,
+    FailingSession,
+    assert_no_silent_fallback,
+    assert_tiles,
+    samples,
+    starved,
+    with_ballast,
+)
 from tests.laws import laws
 from tests.laws.test_workers import keep
 from vivavoce.contracts.engines import SynthesisEngine
@@ -258,6 +270,29 @@ def test_voices_of_another_shape(tmp_path: Path, shape: tuple[int, ...]) -> None
         np.savez(file, af_heart=np.zeros(shape, np.float32))
     with pytest.raises(EngineFailed, match="af_heart"):
         list(Kokoro({"model": str(model)}).open(SynthesisOptions()).speak("Hello"))
+
+
+@pytest.mark.parametrize(("said", "kind", "code"), GPU_ERRORS, ids=[said[:14] for said, _, _ in GPU_ERRORS])
+def test_what_a_gpu_says_is_told(tmp_path: Path, said: str, kind: type, code: str) -> None:
+    engine = Kokoro({"model": str(make_kokoro(tmp_path))})
+    assert list(engine.open(SynthesisOptions()).speak("Hello"))
+    session = FailingSession(engine.model.session, runtime.Fail(said))
+    engine.model._library.sess = session
+    with pytest.raises(EngineFailed) as caught:
+        list(engine.open(SynthesisOptions()).speak("Hello"))
+    assert (type(caught.value), caught.value.code) == (kind, code)
+    assert caught.value.retryable is (code != "engine_failed")
+    session.error = None
+    assert list(engine.open(SynthesisOptions()).speak("Hello"))
+    engine.close()
+
+
+@pytest.mark.process
+def test_a_runtime_that_falls_back_to_the_cpu_by_itself_is_caught(tmp_path: Path) -> None:
+    script = f"""
+from vivavoce.engines.kokoro import Kokoro
+make = lambda device: Kokoro({{'model': {str(make_kokoro(tmp_path))!r}, 'device': device}})"""
+    assert_no_silent_fallback(script)
 
 
 def test_out_of_memory(tmp_path: Path) -> None:

@@ -121,6 +121,15 @@ def test_complete_lines_are_stable_and_the_last_is_not() -> None:
     assert transcript([], "en", final=True) == transcript([line("  ", True)], "en", final=True)
 
 
+@pytest.mark.parametrize("second", [("ev", 0.4, 0.9), ("evening", 0.4, 0.2), ("evening", 0.3, 0.9)])
+def test_words_that_cannot_be_right_have_no_times(second: tuple[str, float, float]) -> None:
+    words = [
+        WordTiming(word=text, start=start, end=end, confidence=0.5) for text, start, end in (("good", 0.1, 0.4), second)
+    ]
+    read = transcript([line("good evening", True, words)], "en", final=True)
+    assert (read.text, read.words) == ("good evening", ())
+
+
 def test_words_keep_their_times() -> None:
     words = [WordTiming(word=" Hello", start=0.25, end=0.5, confidence=1.2)]
     (word,) = transcript([line("Hello", True, words)], "en", final=True).words

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
-from tests.engines.models_moonshine import make_streaming, make_whole, sing
+from tests.engines.models_moonshine import add_times, make_streaming, make_whole, sing
 from tests.laws import laws
 from tests.laws.laws import silence
 from tests.laws.test_workers import keep
@@ -133,6 +133,43 @@ def test_eight_sessions_at_once_do_not_mix(engine: Moonshine, song: Sing) -> Non
             if at < len(pcm):
                 utterance.send(pcm[at : at + 3_200])
     assert [utterance.finish().text for utterance in utterances] == [words(text) for text in SENTENCES]
+
+
+@pytest.mark.parametrize("make", [make_whole, make_streaming])
+def test_words_have_times_where_the_model_has_the_file_for_them(
+    tmp_path: Path, song: Sing, make: Callable[[Path], Path]
+) -> None:
+    model = make(tmp_path / "tiny")
+    pcm = song("efgh" + " " * 8 + "ghef")
+    without = Moonshine({"model": str(model)})
+    assert not without.capabilities.word_times
+    assert read(without, pcm)[1].words == ()
+    without.close()
+    with pytest.raises(EngineMissing, match=r"with_attention\.ort"):
+        Moonshine({"model": str(model), "word_times": True})
+    add_times(model)
+    engine = Moonshine({"model": str(model)})
+    assert engine.capabilities.word_times
+    utterance = engine.open(TranscriptionOptions(partials=False))
+    for at in range(0, len(pcm), 3_200):
+        assert utterance.send(pcm[at : at + 3_200]) is None
+    final = utterance.finish()
+    assert [word.text for word in final.words] == final.text.split() == ["ef", "gh", "gh", "ef"]
+    times = [time for word in final.words for time in (word.start, word.end)]
+    assert times == sorted(times)
+    assert times[0] > 0.2
+    assert times[-1] <= len(pcm) / 32_000
+    pause = 0.5 + 8 * 0.24
+    assert final.words[1].end < pause < final.words[2].end, "the second line begins behind the pause"
+    partials, live = read(engine, pcm)
+    assert not any(partial.words for partial in partials)
+    assert [word.text for word in live.words] in ([], live.text.split()), "all words have times or none"
+    assert all(word.start <= word.end for word in live.words)
+    engine.close()
+    silenced = Moonshine({"model": str(model), "word_times": False})
+    assert not silenced.capabilities.word_times
+    assert read(silenced, pcm)[1].words == ()
+    silenced.close()
 
 
 def test_one_that_is_withdrawn_in_mid_word_leaves_the_others_alone(engine: Moonshine, song: Sing) -> None:

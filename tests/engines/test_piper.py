@@ -15,11 +15,23 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from tests.conftest import ROOT
 from tests.engines.models_piper import HOP, IDS, frames_of, make_piper
 from tests.engines.tones import heard, melody
-from tests.engines.voices import ODD_TEXTS, SILENT_TEXTS, CountingSession, assert_tiles, samples, starved, with_ballast
+from tests.engines.voices import (
+    GPU_ERRORS,
+    ODD_TEXTS,
+    SILENT_TEXTS,
+    CountingSession,
+    FailingSession,
+    assert_no_silent_fallback,
+    assert_tiles,
+    samples,
+    starved,
+    with_ballast,
+)
 from tests.laws import laws
 from tests.laws.test_workers import keep
 from vivavoce.contracts.engines import SynthesisEngine
@@ -411,6 +423,29 @@ def test_an_unknown_device(folder: Path) -> None:
     for device, error in (("abacus", EngineFailed), ("cuda", EngineMissing)):
         with pytest.raises(error, match=device):
             list(Piper({"model": model, "device": device}).open(SynthesisOptions()).speak("Hello"))
+
+
+@pytest.mark.parametrize(("said", "kind", "code"), GPU_ERRORS, ids=[said[:14] for said, _, _ in GPU_ERRORS])
+def test_what_a_gpu_says_is_told(tmp_path: Path, said: str, kind: type, code: str) -> None:
+    engine = Piper({"model": str(make_piper(tmp_path))})
+    assert list(engine.open(SynthesisOptions()).speak("Hello"))
+    [loaded] = engine._models.values()
+    session = FailingSession(loaded._session, runtime.Fail(said))
+    loaded._session = session
+    with pytest.raises(EngineFailed) as caught:
+        list(engine.open(SynthesisOptions()).speak("Hello"))
+    assert (type(caught.value), caught.value.code) == (kind, code)
+    assert caught.value.retryable is (code != "engine_failed")
+    session.error = None
+    assert list(engine.open(SynthesisOptions()).speak("Hello"))
+
+
+@pytest.mark.process
+def test_a_runtime_that_falls_back_to_the_cpu_by_itself_is_caught(tmp_path: Path) -> None:
+    script = f"""
+from vivavoce.engines.piper import Piper
+make = lambda device: Piper({{'model': {str(make_piper(tmp_path))!r}, 'device': device}})"""
+    assert_no_silent_fallback(script)
 
 
 def test_out_of_memory(tmp_path: Path) -> None:

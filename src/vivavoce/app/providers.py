@@ -16,8 +16,9 @@ from vivavoce.contracts.errors import ConfigurationError, VivavoceError
 from vivavoce.contracts.ports import Clock
 from vivavoce.flow.tasks import TaskScope
 from vivavoce.providers.discovery import Discovery, Presence
-from vivavoce.providers.failover.chain import Chain, Member
+from vivavoce.providers.failover.chain import Chain, Member, Place
 from vivavoce.providers.failover.language_model import FailoverLanguageModel
+from vivavoce.providers.failover.named import NamedLanguageModel, NamedSpeechToText, NamedTextToSpeech
 from vivavoce.providers.failover.speech_to_text import FailoverSpeechToText
 from vivavoce.providers.failover.text_to_speech import FailoverTextToSpeech
 from vivavoce.providers.openai_compatible.provider import Kind, Provider, base_url, provider
@@ -30,10 +31,10 @@ T = TypeVar("T")
 AUTO = "auto"
 MAX_PROVIDERS = 50
 JITTER = 0.2
-_KINDS: dict[Kind, tuple[str, Any]] = {
-    "stt": ("speech to text", FailoverSpeechToText),
-    "llm": ("language model", FailoverLanguageModel),
-    "tts": ("text to speech", FailoverTextToSpeech),
+_KINDS: dict[Kind, tuple[str, Any, Any]] = {
+    "stt": ("speech to text", FailoverSpeechToText, NamedSpeechToText),
+    "llm": ("language model", FailoverLanguageModel, NamedLanguageModel),
+    "tts": ("text to speech", FailoverTextToSpeech, NamedTextToSpeech),
 }
 _logger = logging.getLogger("vivavoce.providers")
 
@@ -59,6 +60,9 @@ class Providers:
         self._chains: dict[Kind, Chain[Any]] = {}
         self._failovers: dict[Kind, Any] = {}
         self._ports: dict[Kind, Mapping[str, Any]] = {}
+        self._places: dict[Kind, dict[str, Place[Any]]] = {kind: {} for kind in PROVIDER_KINDS}
+        """How each fares by name, in the chain or asked by name."""
+        self._named: dict[tuple[Kind, str], tuple[Member[Any], Any]] = {}
         self._boards = {kind: Board(clock) for kind in PROVIDER_KINDS}
 
     def needs_engine(self, kind: EngineKind) -> bool:
@@ -126,8 +130,9 @@ class Providers:
         lines = []
         for kind, ports in self._ports.items():
             chain = self._chains.get(kind)
-            states = chain.states() if chain is not None else {}
-            asked = list(states) or list(ports)[:1]
+            asked = list(chain.states()) if chain is not None else list(ports)[:1]
+            now = self._clock.now()
+            states = {name: known.breaker.state(now) for name, known in self._places[kind].items()}
             for name, port in ports.items():
                 if name != AUTO:
                     place = asked.index(name) if name in asked else None
@@ -153,16 +158,28 @@ class Providers:
     def _with_chain(self, kind: Kind, ports: Mapping[str, Any], order: Sequence[str]) -> dict[str, Any]:
         """The default first: the chain, or the only one there is. A kind has one chain as long as the server runs."""
         groups = {one.options.name: one.options.group for one in self._providers}
-        title, failover = _KINDS[kind]
+        title, failover, _ = _KINDS[kind]
         members = [Member(name, ports[name], groups.get(name, "")) for name in order]
         if members and kind in self._chains:
             self._chains[kind].replace(members)
+        named = {name: self._by_name(kind, Member(name, port, groups.get(name, ""))) for name, port in ports.items()}
         if len(order) < 2:
-            return {**{name: ports[name] for name in order}, **ports}
+            return {**{name: named[name] for name in order}, **named}
         if kind not in self._chains:
-            self._chains[kind] = Chain(title, members, self._clock, observer=self._boards[kind])
+            shared = self._places[kind]
+            self._chains[kind] = Chain(title, members, self._clock, observer=self._boards[kind], places=shared)
             self._failovers[kind] = failover(self._chains[kind])
-        return {AUTO: self._failovers[kind], **ports}
+        return {AUTO: self._failovers[kind], **named}
+
+    def _by_name(self, kind: Kind, member: Member[Any]) -> Any:
+        """The port as it is asked by name; the same one as long as the member is the same."""
+        known = self._named.get((kind, member.name))
+        if known is not None and known[0] == member:
+            return known[1]
+        title, _, named = _KINDS[kind]
+        alone = Chain(title, [member], self._clock, observer=self._boards[kind], places=self._places[kind])
+        self._named[kind, member.name] = member, named(alone)
+        return self._named[kind, member.name][1]
 
     # --- services on this machine ------------------------------------------------------------------------------------
 

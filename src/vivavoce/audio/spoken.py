@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivavoce.contracts.errors import EngineFailed
+from vivavoce.contracts.gpu import OUT_OF_MEMORY, is_full
 
 _FIRST_CHUNK, _CHUNK = 0.06, 0.1
 _MARGIN = 0.02
@@ -66,7 +67,9 @@ class SpokenStream:
         try:
             yield from self._tell(text, clauses)
         except MemoryError as error:
-            raise EngineFailed(f"no memory left to speak this text: {error}", retryable=True, cause=error) from error
+            raise EngineFailed(
+                f"no memory left to speak this text: {error}", code=OUT_OF_MEMORY, retryable=True, cause=error
+            ) from error
 
     def _tell(self, text: str, clauses: Iterable[Said]) -> Iterator[SpokenPiece]:
         told = 0
@@ -118,7 +121,7 @@ class SpokenStream:
 
 def lacks_memory(error: Exception) -> bool:
     """Whether the error of a native library means that memory ran out; raise MemoryError in its place, ``tell`` maps it."""
-    return any(words in str(error) for words in ("bad_alloc", "Failed to allocate memory", "out of memory"))
+    return is_full(str(error))
 
 
 def to_pcm(samples: Samples) -> bytes:

@@ -22,6 +22,7 @@ transport maps the tree to its own language; third-party exceptions are mapped o
     │   ├── WorkerLost            the process that ran the job died
     │   └── ProviderFailed        a remote service answered with an error
     ├── EngineFailed              the engine itself raised on this input
+    │   └── DeviceLost            the GPU failed under it: the process is of no use any more and is replaced
     ├── ConfigurationError        a configuration value is wrong
     └── InternalError             a bug of ours
 """
@@ -148,6 +149,13 @@ class EngineFailed(VivavoceError):
     """The engine raised on this input."""
 
     code = "engine_failed"
+
+
+class DeviceLost(EngineFailed):
+    """The GPU failed and stays failed for this process, which is replaced: the same request may succeed in the next one."""
+
+    code = "gpu_failed"
+    retryable = True
 
 
 class ConfigurationError(VivavoceError):

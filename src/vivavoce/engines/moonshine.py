@@ -48,6 +48,7 @@ _STEP = 2 * _RATE // 2
 _NEVER = 1e9
 _WHOLE = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
 _STREAMING = ("streaming_config.json", "encoder.ort", "adapter.ort", "cross_kv.ort", "decoder_kv.ort", "tokenizer.bin")
+_ATTENTION, _ATTENTION_STREAMING = "decoder_with_attention.ort", "decoder_kv_with_attention.ort"
 _FRONTEND, _FRONTEND_SPLIT = ("frontend.ort",), ("frontend.model.ort", "frontend.weights.ort")
 
 Setting = str | int | float | bool
@@ -63,7 +64,9 @@ class Moonshine:
       the folder's name.
     - ``language`` ("en"): the model's language. Others than English need ``accept_licence``.
     - ``accept_licence`` (""): "moonshine-community", written by a person who may and does accept that licence.
-    - ``word_times`` (False): needs the model's files "…with_attention.ort".
+    - ``word_times`` ("auto"): whether words have times. They come from the attention of a second decoder,
+      "decoder_kv_with_attention.ort" ("decoder_with_attention.ort" for "tiny" and "base"), which takes the place of the
+      first; "auto" goes by whether that file is there.
     - ``max_seconds`` (600): longest utterance.
 
     Raises EngineMissing without the package or with files missing or damaged, NotAllowed for a licence nobody accepted,
@@ -77,9 +80,8 @@ class Moonshine:
             raise EngineMissing(
                 f"moonshine-voice cannot be used ({missing}): pip install 'vivavoce[moonshine]'", cause=missing
             )
-        self._word_times = bool(settings.get("word_times", False))
         self._max_bytes = int(float(settings.get("max_seconds", 600.0)) * _RATE) * 2
-        self._transcriber = _load(model, str(settings.get("arch", "")), self._word_times)
+        self._transcriber, self._word_times = _load(model, str(settings.get("arch", "")), settings.get("word_times", "auto"))
         self._open: set[_Utterance] = set()
         self._closed = False
 
@@ -200,12 +202,22 @@ def transcript(lines: Sequence[Any], language: str, *, final: bool) -> Transcrip
         if not line.is_complete:
             break
         done.append(line.text.strip())
-    words = tuple(
+    words = tuple(word for line in said for word in _timed(line)) if final else ()
+    return Transcript(text, final, len(text) if final else len(" ".join(done)), words, None, language)
+
+
+def _timed(line: Any) -> list[Word]:
+    """The words of a line with their times; none where they cannot be right.
+
+    A streaming model that is asked for partials loses track in the library's own words (0.1.5): the last one is cut short,
+    and some end before they begin. Without partials, as recordings are read, they are right.
+    """
+    found = [
         Word(word.word.strip(), float(word.start), float(word.end), min(1.0, max(0.0, float(word.confidence))))
-        for line in said
         for word in line.words or ()
-    )
-    return Transcript(text, final, len(text) if final else len(" ".join(done)), words if final else (), None, language)
+    ]
+    times = [time for word in found for time in (word.start, word.end)]
+    return found if [word.text for word in found] == line.text.split() and times == sorted(times) else []
 
 
 def _allowed(settings: Mapping[str, Setting], folder: str) -> str:
@@ -225,7 +237,8 @@ def _allowed(settings: Mapping[str, Setting], folder: str) -> str:
     return language
 
 
-def _load(model: Path, arch: str, word_times: bool) -> Any:
+def _load(model: Path, arch: str, word_times: Setting) -> tuple[Any, bool]:
+    """The loaded model, and whether it tells the times of words."""
     folder = model.parent
     if not str(model.name) or not folder.is_dir():
         raise EngineMissing(f"there is no Moonshine model at {model}: vivavoce models pull {folder.name or 'NAME'}")
@@ -236,13 +249,19 @@ def _load(model: Path, arch: str, word_times: bool) -> Any:
     absent = [folder / name for name in needed if not (folder / name).is_file()]
     if absent:
         raise EngineMissing(f"the Moonshine model lacks {absent[0]}: vivavoce models pull {folder.name}")
+    attention = folder / (_ATTENTION_STREAMING if kind.name.endswith("STREAMING") else _ATTENTION)
+    if word_times not in (True, False, "auto"):
+        raise ConfigurationError(f"word_times is auto, true or false, not {word_times!r}")
+    if word_times is True and not attention.is_file():  # the library would go on without, and say so in a log only
+        raise EngineMissing(f"times of words need {attention}, which the model's publisher has beside the others")
+    timed = attention.is_file() and word_times is not False
     options = {"return_audio_data": "false", "identify_speakers": "false"}
-    if word_times:
+    if timed:
         options["word_timestamps"] = "true"
     try:
         if "streaming_config.json" in needed:
             json.loads((folder / "streaming_config.json").read_text())
-        return Transcriber(folder, kind, update_interval=_NEVER, options=options)
+        return Transcriber(folder, kind, update_interval=_NEVER, options=options), timed
     except (MoonshineError, ValueError) as error:
         raise EngineMissing(
             f"the Moonshine model in {folder} is damaged or of another kind than {kind.name.lower().replace('_', '-')}; "

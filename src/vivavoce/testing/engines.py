@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vivavoce.contracts.audio import HEARING, AudioFormat
-from vivavoce.contracts.errors import EngineMissing, UnknownName
+from vivavoce.contracts.errors import DeviceLost, EngineMissing, UnknownName
 from vivavoce.contracts.speech import (
     Capabilities,
     Delta,
@@ -33,6 +33,7 @@ from vivavoce.contracts.speech import (
 from vivavoce.testing.waking import SoundIsAWord
 
 _hoard: list[bytes] = []
+_lost: list[str] = []
 
 
 def obey(words: Sequence[str]) -> None:
@@ -52,6 +53,12 @@ def _fail() -> None:
     raise ValueError("asked to fail")
 
 
+def _lose_the_gpu() -> None:
+    """As a runtime does on a GPU that failed: everything fails from now on, cleaning up ends the process."""
+    _lost.append("gpu")
+    raise DeviceLost("the scripted GPU failed; try again")
+
+
 def _spill_over() -> None:
     for descriptor in range(3, 32):
         _spill(descriptor)
@@ -68,6 +75,7 @@ DEMANDS: dict[str, Callable[[], object]] = {
     "crash": lambda: os._exit(3),
     "hang": _hang,
     "fail": _fail,
+    "gpu": _lose_the_gpu,
     "leak": lambda: _hoard.append(b"x" * (64 << 20)),
     "print": lambda: os.write(1, b"printed by an engine\n"),
     "garbage": _spill_over,
@@ -82,7 +90,8 @@ class _Engine:
             os._exit(4)
 
     def close(self) -> None:
-        return
+        if _lost:
+            os._exit(134)
 
 
 class Echo(_Engine):
@@ -200,7 +209,7 @@ class Agent(_Engine):
 
 
 class Energy(_Engine):
-    """Voice activity by peak level; slots are numbers. A peak of 31337 crashes, of 31338 fails."""
+    """Voice activity by peak level; slots are numbers. A peak of 31337 crashes, of 31338 fails, of 31339 loses the GPU."""
 
     FRAME_SAMPLES = 512
     capabilities = Capabilities("test/energy", licence="Apache-2.0")
@@ -229,6 +238,8 @@ class Energy(_Engine):
             os._exit(6)
         if 31_338 in samples:
             raise ValueError("asked to fail")
+        if 31_339 in samples:
+            _lose_the_gpu()
         level = peak(pcm) / 32_768
         return min(1.0, level * 4), 20 * math.log10(max(level, 1e-5))
 

@@ -22,6 +22,7 @@ STATUSES: tuple[tuple[type[VivavoceError], int], ...] = (
     (errors.DeadlineExceeded, 504),
     (errors.ProviderFailed, 502),
     (errors.Unavailable, 503),
+    (errors.DeviceLost, 503),
 )
 """First match wins; everything else is 500."""
 

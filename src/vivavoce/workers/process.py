@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 from typing import Literal, Protocol
 
-from vivavoce.contracts.errors import DeadlineExceeded, ProtocolViolation, VivavoceError, WorkerLost
+from vivavoce.contracts.errors import DeadlineExceeded, DeviceLost, ProtocolViolation, VivavoceError, WorkerLost
 from vivavoce.contracts.ports import Clock
 from vivavoce.contracts.speech import Capabilities
 from vivavoce.workers.jobs import EngineKey, Job
@@ -255,7 +255,10 @@ class WorkerProcess:
                 self.streams.pop(number).lost(error or WorkerLost("the detector closed the stream"))
             elif number in self.jobs:
                 self.jobs.pop(number).end(error)
-            self._listener.job_ended(self)
+            if isinstance(error, DeviceLost):
+                self.kill(f"lost its device ({error.message})")
+            else:
+                self._listener.job_ended(self)
         elif number in self.jobs:
             self.jobs[number].receive(kind, payload)
 

@@ -25,6 +25,7 @@ TREE = [
 ]
 RETRYABLE = {
     "limit_exceeded", "overloaded", "deadline_exceeded", "unavailable", "worker_lost", "provider_failed",
+    "gpu_failed",
 }  # fmt: skip
 VALUES = [
     kind

@@ -22,6 +22,7 @@ from vivavoce.contracts.speech import Capabilities, Delta, LanguageOptions, Mess
 from vivavoce.flow.clock import SystemClock
 from vivavoce.providers.failover.chain import Chain, Member
 from vivavoce.providers.failover.language_model import FailoverLanguageModel
+from vivavoce.providers.failover.named import NamedLanguageModel, NamedSpeechToText, NamedTextToSpeech
 from vivavoce.providers.failover.speech_to_text import FailoverSpeechToText
 from vivavoce.providers.failover.text_to_speech import FailoverTextToSpeech
 from vivavoce.testing.hearing import ScriptedSpeechToText
@@ -109,6 +110,66 @@ async def test_speech_to_text_laws(kind: str, law: Any) -> None:
     ports = EARS[kind]()
     await law(FailoverSpeechToText(chain(*ports)))
     tallied(ports)
+
+
+@pytest.mark.parametrize("law", laws.LANGUAGE_MODEL, ids=laws.name)
+async def test_a_model_by_name_keeps_the_laws(law: Any) -> None:
+    port = model()
+    await law(NamedLanguageModel(chain(port)))
+    tallied([port])
+
+
+@pytest.mark.parametrize("law", laws.TEXT_TO_SPEECH, ids=laws.name)
+async def test_a_voice_by_name_keeps_the_laws(law: Any) -> None:
+    port = voice()
+    await law(NamedTextToSpeech(chain(port)))
+    tallied([port])
+
+
+@pytest.mark.parametrize("law", laws.SPEECH_TO_TEXT, ids=laws.name)
+async def test_a_recogniser_by_name_keeps_the_laws(law: Any) -> None:
+    port = ear("")
+    await law(NamedSpeechToText(chain(port)))
+    tallied([port])
+
+
+class Noted:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def answered(self, name: str, seconds: float) -> None:
+        self.heard.append(f"{name} answered")
+
+    def failed(self, name: str, error: VivavoceError) -> None:
+        self.heard.append(f"{name} {error.code}")
+
+
+@pytest.mark.parametrize("kind", ["llm", "stt", "tts"])
+async def test_what_is_asked_by_name_is_observed_whatever_its_breaker_says(kind: str) -> None:
+    port = {"llm": model, "stt": ear, "tts": voice}[kind](fail=DOWN)
+    noted = Noted()
+    alone = Chain("port", [Member("one", port)], SystemClock(), observer=noted)
+
+    async def ask() -> None:
+        if kind == "llm":
+            await answer(NamedLanguageModel(alone))
+        elif kind == "stt":
+            await laws.transcribe(NamedSpeechToText(alone), laws.chunks(laws.tone(0.5), 1_600), TranscriptionOptions())
+        else:
+            await laws.speak(NamedTextToSpeech(alone), ("Hello there.",), SynthesisOptions())
+
+    for _ in range(4):
+        with pytest.raises(ProviderFailed):
+            await ask()
+    assert noted.heard == ["one provider_failed"] * 4
+    assert alone.states() == {"one": "open"}
+    port.fail = None
+    await ask()
+    assert noted.heard[4:] == ["one answered"]
+    assert alone.states() == {"one": "closed"}
+    assert alone._places[0].outstanding == 0
 
 
 # --- language models

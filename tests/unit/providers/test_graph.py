@@ -13,15 +13,15 @@ import pytest
 
 from tests.unit.providers.services import KEY
 from vivavoce.app.graph import Parts, parts_of
+from vivavoce.app.provider_board import ProviderLine
 from vivavoce.config.settings import EngineChoices, Settings
 from vivavoce.contracts.audio import HEARING
-from vivavoce.contracts.errors import ConfigurationError, UnknownName
+from vivavoce.contracts.errors import ConfigurationError, ProviderFailed, UnknownName
 from vivavoce.contracts.events import ResponseCompleted, SessionFailed, TranscriptUpdated
 from vivavoce.contracts.speech import LanguageOptions, Message
 from vivavoce.flow.clock import SystemClock
 from vivavoce.providers.discovery import Discovery, discover
 from vivavoce.providers.failover.language_model import FailoverLanguageModel
-from vivavoce.providers.openai_compatible.language_model import OpenAiLanguageModel
 from vivavoce.providers.options import DiscoveryOptions, ProviderOptions
 from vivavoce.sessions.conversation import Conversation
 from vivavoce.sessions.options import ConversationOptions, WatchdogOptions
@@ -113,7 +113,59 @@ async def test_the_chosen_port_is_that_one_and_no_other() -> None:
         async with running(given) as parts:
             choice = parts.ports.llm
             assert list(choice.ports) == ["auto", "one", "two"]
-            assert isinstance(choice.get(), FailoverLanguageModel) and isinstance(choice.get("two"), OpenAiLanguageModel)
+            assert isinstance(choice.get(), FailoverLanguageModel)
+            other.troubles = [Trouble("status", 503)]
+            with pytest.raises(ProviderFailed):
+                await asked(choice.get("two"))
+            assert not server.asked("/chat/completions")
+
+
+async def test_one_asked_by_name_is_counted_and_shown_like_one_of_the_chain() -> None:
+    async with OpenAiServer() as server, OpenAiServer() as other, OpenAiServer() as third:
+        given = settings(
+            ProviderOptions("one", url=server.url, llm="m"),
+            ProviderOptions("two", url=other.url, llm="m"),
+            ProviderOptions("aside", url=third.url, llm="m"),
+            llm="one, two",
+        )
+        async with running(given) as parts:
+            choice = parts.ports.llm
+
+            def shown(name: str) -> ProviderLine:
+                return next(line for line in parts.providers.lines() if line.name == name)
+
+            for name in ("two", "aside"):
+                await asked(choice.get(name))
+            assert [(shown(n).answers, shown(n).place) for n in ("one", "two", "aside")] == [(0, 0), (1, 1), (1, None)]
+            assert all((shown(name).latency_p50 or 0) > 0 for name in ("two", "aside"))
+            third.troubles = [Trouble("status", 503) for _ in range(3)]
+            for _ in range(3):
+                with pytest.raises(ProviderFailed):
+                    await asked(choice.get("aside"))
+            assert (shown("aside").state, shown("aside").failures) == ("open", 3)
+            assert shown("aside").last_error == "provider_failed"
+            assert await asked(choice.get("aside")), "whoever names it wants no other: it is asked all the same"
+            assert (shown("aside").state, shown("aside").answers) == ("closed", 2)
+            server.troubles = [Trouble("status", 401)]
+            with pytest.raises(ProviderFailed):
+                await asked(choice.get("one"))
+            before = len(server.asked("/chat/completions"))
+            assert await asked(choice.get()), "the chain knows of it"
+            assert len(server.asked("/chat/completions")) == before
+            assert (shown("one").state, shown("two").answers) == ("open", 2)
+
+
+async def test_a_kind_with_one_engine_has_figures_too() -> None:
+    async with OpenAiServer() as server:
+        given = settings(ProviderOptions("box", url=server.url, llm="m", tts="mouth", voice="anna"), llm="box", tts="box")
+        async with running(given) as parts, Talk(parts) as talk:
+            talk.conversation.type("hello")
+            await talk.completed()
+            lines = {(line.kind, line.name): line for line in parts.providers.lines()}
+        for kind in ("llm", "tts"):
+            assert lines[kind, "box"].answers >= 1
+            assert lines[kind, "box"].place == 0
+            assert lines[kind, "box"].latency_p50 is not None
 
 
 @pytest.mark.process

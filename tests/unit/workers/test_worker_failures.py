@@ -15,6 +15,7 @@ from tests.unit.workers import pools
 from tests.unit.workers.pools import group, hear, only, pid_of, running, say, until
 from vivavoce.contracts.errors import (
     DeadlineExceeded,
+    DeviceLost,
     EngineFailed,
     EngineMissing,
     Unavailable,
@@ -91,6 +92,62 @@ async def test_an_engine_error_fails_only_its_job() -> None:
             await anext(aiter(utterance))
         assert all(await good)
         assert only(pool).restarts == 0
+
+
+async def test_a_process_whose_gpu_failed_is_replaced() -> None:
+    """Who met the failure is told so, who was beside it is told once that it may try again; who waits does not notice."""
+    async with running(group(max_jobs=2)) as pool:
+        before = pid_of(pool)
+        beside = pool.speech_to_text("test/echo").open(TranscriptionOptions())
+        beside.send(chunks(tone(0.2), 3_200)[0])
+        await anext(aiter(beside))
+        met = pool.text_to_speech("test/tone").open(SynthesisOptions())
+        waiting = asyncio.gather(say(pool, "hello"))
+        await until(lambda: only(pool).waiting == 1)
+        met.send("one gpu two")
+        with pytest.raises(DeviceLost) as told:
+            async for _ in met:
+                pass
+        with pytest.raises(WorkerLost, match="lost its device") as caught:
+            async for _ in beside:
+                pass
+        assert told.value.retryable
+        assert caught.value.retryable
+        assert (await waiting)[0]
+        assert pid_of(pool) != before
+        assert only(pool).restarts == 1
+        assert "the scripted GPU failed" in only(pool).last_error
+        assert not pools.alive(before)
+
+
+async def test_a_gpu_that_fails_again_and_again_is_left_alone_for_longer() -> None:
+    async with running(group(poison_limit=2, restart_delay=0.2, prewarm=False)) as pool:
+        for _ in range(2):
+            with pytest.raises(DeviceLost):
+                await say(pool, "gpu")
+        with pytest.raises(Unavailable, match="2 times in a row") as refused:
+            await say(pool, "hello")
+        assert refused.value.retryable
+        assert (refused.value.retry_after or 0) > 0.2, "the delay has doubled"
+        assert only(pool).restarts == 2
+
+
+async def test_a_detector_whose_gpu_failed_is_replaced() -> None:
+    async with running() as pool:
+        before = pid_of(pool)
+        errors: list[Exception] = []
+        results: list[SpeechProbability] = []
+        detector = pool.voice_activity("test/energy")
+        first, second = (detector.open(results.append, errors.append) for _ in range(2))
+        second.send(chunks(tone(0.064), 1_024)[0])
+        await until(lambda: len(results) == 2)
+        first.send(chunks((31_339).to_bytes(2, "little") * 1_024, 1_024)[0])
+        await until(lambda: len(errors) == 2)
+        assert {type(error) for error in errors} == {DeviceLost, WorkerLost}
+        await until(lambda: only(pool).state == "ready" and pid_of(pool) != before)
+        for stream in (first, second):
+            stream.close()
+        assert await say(pool, "hello")
 
 
 async def test_a_bad_voice_frame_fails_only_its_stream() -> None:

@@ -122,6 +122,8 @@ class Kokoro:
 
     def close(self) -> None:
         """Give the model back. espeak-ng stays until its process ends."""
+        if self._model is not None:
+            self._model.close()
         self._model = None
 
 

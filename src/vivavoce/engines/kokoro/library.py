@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from vivavoce.audio.spoken import lacks_memory
 from vivavoce.contracts.errors import EngineFailed, EngineMissing
+from vivavoce.contracts.gpu import failure
+from vivavoce.engines.kokoro.session import LIBRARIES, open_session
 
 try:
-    import onnxruntime
     from kokoro_onnx import Kokoro as Library
     from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
@@ -75,16 +76,10 @@ class Model:
     """The loaded model and its voices, 80–350 MB. Raises EngineFailed for files that are not Kokoro's, MemoryError."""
 
     def __init__(self, model: Path, voices: Path, threads: int, device: str) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads must not burn a core
         try:
-            self.session: Any = onnxruntime.InferenceSession(str(model), options, providers=_providers(device))
+            self.session: Any = open_session(model, threads, device)
         except _FAULTS as error:
-            if lacks_memory(error):
-                raise MemoryError(str(model)) from error
-            raise _broken(model, str(error), error) from error
+            raise _meaning(error, model) or _broken(model, str(error), error) from error
         offered = {given.name for given in self.session.get_inputs()}
         lacking = [name for name in _INPUTS if name not in offered]
         if lacking or not offered & {"tokens", "input_ids"}:
@@ -111,11 +106,15 @@ class Model:
                 phonemes, style, speed, is_phonemes=True, trim=False, sentence_pause=0.0, clause_pause=0.0
             )
         except _FAULTS as error:
-            if lacks_memory(error):
-                raise MemoryError("Kokoro") from error
-            raise EngineFailed(f"Kokoro failed with the voice {voice}: {error}", cause=error) from error
+            raise _meaning(error, Path("Kokoro")) or EngineFailed(
+                f"Kokoro failed with the voice {voice}: {error}", cause=error
+            ) from error
         clean: Floats = np.nan_to_num(np.asarray(samples, np.float32).reshape(-1), posinf=1.0, neginf=-1.0)
         return Batch(clean, tuple((time.phoneme, round(time.end * RATE)) for time in times))
+
+    def close(self) -> None:
+        """Let go of the file of voices, which the library keeps open. Nothing can be spoken any more."""
+        self._library.voices.close()
 
     def _style(self, voice: str) -> Any:
         style = self._library.get_voice_style(voice)
@@ -124,16 +123,11 @@ class Model:
         return style
 
 
-def _providers(device: str) -> list[str]:
-    wanted = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "coreml": "CoreMLExecutionProvider"}
-    provider = wanted.get(device)
-    if provider is None:
-        raise EngineFailed(f"there is no device {device!r} for Kokoro; it runs on {', '.join(wanted)}")
-    if provider not in onnxruntime.get_available_providers():
-        raise EngineMissing(
-            f"this onnxruntime cannot use {device}: pip install onnxruntime-gpu (in place of onnxruntime), or device cpu"
-        )
-    return ["CPUExecutionProvider"] if device == "cpu" else [provider, "CPUExecutionProvider"]
+def _meaning(error: Exception, what: Path) -> Exception | None:
+    """Where it is not the model that is to blame."""
+    if lacks_memory(error):
+        return MemoryError(str(what))
+    return failure(error, "Kokoro", LIBRARIES)
 
 
 def _broken(model: Path, detail: str, error: Exception | None) -> EngineFailed:

@@ -10,18 +10,19 @@ from numpy.typing import NDArray
 
 from vivavoce.audio.spoken import lacks_memory
 from vivavoce.contracts.errors import EngineFailed, EngineMissing
+from vivavoce.contracts.gpu import failure
 from vivavoce.engines.piper.model_file import with_durations
+from vivavoce.engines.piper.session import LIBRARIES, open_session
 from vivavoce.engines.piper.voice_file import MENDING, VoiceFile
 
 try:
-    import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
     _FAULTS: tuple[type[Exception], ...] = (runtime.Fail, runtime.InvalidArgument, runtime.InvalidGraph)
     _FAULTS += (runtime.InvalidProtobuf, runtime.NoSuchFile, runtime.NotImplemented, runtime.RuntimeException)
     _FAULTS += (runtime.EPFail, RuntimeError, ValueError, IndexError, OSError)
 except ImportError:
-    onnxruntime = None
+    runtime = None
     _FAULTS = ()
 
 _INPUTS = {"input", "input_lengths", "scales"}
@@ -44,22 +45,14 @@ class Model:
     """A loaded voice. Raises EngineMissing without onnxruntime, EngineFailed for what is no Piper voice, MemoryError."""
 
     def __init__(self, voice: VoiceFile, threads: int, device: str) -> None:
-        if onnxruntime is None:
+        if runtime is None:
             raise EngineMissing("onnxruntime is not installed: pip install 'vivavoce[piper]'")
         self._voice = voice
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads must not burn a core
         try:
-            self._session: Any = onnxruntime.InferenceSession(
-                with_durations(voice.model.read_bytes()), options, providers=_providers(device)
-            )
+            self._session: Any = open_session(with_durations(voice.model.read_bytes()), threads, device)
             lacking = _INPUTS - {given.name for given in self._session.get_inputs()}
         except _FAULTS as error:
-            if lacks_memory(error):
-                raise MemoryError(str(voice.model)) from error
-            raise _broken(voice, str(error), error) from error
+            raise _meaning(error, str(voice.model)) or _broken(voice, str(error), error) from error
         if lacking:
             raise _broken(voice, f"it has no input called {', '.join(sorted(lacking))}", None)
         self._outputs = [given.name for given in self._session.get_outputs()]
@@ -78,9 +71,9 @@ class Model:
         try:
             audio, *rest = self._session.run(self._outputs, feeds)
         except _FAULTS as error:
-            if lacks_memory(error):
-                raise MemoryError(voice.stem) from error
-            raise EngineFailed(f"the Piper voice {voice.stem} failed: {error}", cause=error) from error
+            raise _meaning(error, voice.stem) or EngineFailed(
+                f"the Piper voice {voice.stem} failed: {error}", cause=error
+            ) from error
         samples: Floats = np.nan_to_num(np.asarray(audio, np.float32).reshape(-1), posinf=1.0, neginf=-1.0)
         return Utterance(self._levelled(samples), self._durations(rest, len(ids), samples.size))
 
@@ -97,16 +90,9 @@ class Model:
         return samples * np.float32(_PEAK / self._peak)
 
 
-def _providers(device: str) -> list[str]:
-    wanted = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "coreml": "CoreMLExecutionProvider"}
-    provider = wanted.get(device)
-    if provider is None:
-        raise EngineFailed(f"there is no device {device!r} for Piper; it runs on {', '.join(wanted)}")
-    if provider not in onnxruntime.get_available_providers():
-        raise EngineMissing(
-            f"this onnxruntime cannot use {device}: pip install onnxruntime-gpu (in place of onnxruntime), or device cpu"
-        )
-    return ["CPUExecutionProvider"] if device == "cpu" else [provider, "CPUExecutionProvider"]
+def _meaning(error: Exception, what: str) -> Exception | None:
+    """Where it is not the voice that is to blame."""
+    return MemoryError(what) if lacks_memory(error) else failure(error, "Piper", LIBRARIES)
 
 
 def _broken(voice: VoiceFile, detail: str, error: Exception | None) -> EngineFailed:

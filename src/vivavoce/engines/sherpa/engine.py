@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from vivavoce.contracts import gpu
 from vivavoce.contracts.engines import BatchTranscription
 from vivavoce.contracts.errors import ConfigurationError, EngineFailed, EngineMissing, UnknownName, VivavoceError
 from vivavoce.contracts.speech import Capabilities, TranscriptionOptions
@@ -35,6 +36,7 @@ MAX_HOTWORDS = 200
 PAUSE = 1.2
 """Seconds of silence behind speech at which a reading is put aside."""
 NEVER = 1e7
+_LIBRARIES = "install the CUDA and cuDNN it is built for, or set device to cpu"
 _FAULTS = (RuntimeError, ValueError, IndexError, AssertionError, TypeError, MemoryError)
 """What the library raises: RuntimeError for ONNX Runtime's and its own, IndexError for a token it does not know."""
 
@@ -241,7 +243,7 @@ class SherpaRecogniser:
 
     def _mapped(self, error: Exception) -> VivavoceError:
         text = f"{type(error).__name__}: {error}"
-        if isinstance(error, MemoryError) or "alloc" in text:
+        if isinstance(error, MemoryError) or "alloc" in text or gpu.is_full(text):
             return EngineFailed(
                 f"no memory for the model in {self._model.folder}: choose a smaller one or raise max_address_space ({text})",
                 code="out_of_memory",
@@ -251,7 +253,8 @@ class SherpaRecogniser:
             return EngineFailed(
                 f"the model in {self._model.folder} is damaged ({text}); {AGAIN}", code="damaged_model", cause=error
             )
-        return EngineFailed(
+        told = gpu.failure(error, "sherpa-onnx", _LIBRARIES)
+        return told or EngineFailed(
             f"sherpa-onnx failed with the {self._model.family.name} model in {self._model.folder} ({text})", cause=error
         )
 
@@ -285,8 +288,17 @@ def _provider(settings: Mapping[str, Setting]) -> str:
     device = str(settings.get("device", "cpu")) or "cpu"
     if device not in ("cpu", "cuda"):
         raise ConfigurationError(f"device is cpu or cuda, not {device!r}")
-    if device == "cuda" and not any(Path(sherpa_onnx.__file__).parent.rglob("*providers_cuda*")):
+    if device == "cuda":
+        _check_cuda()
+    return device
+
+
+def _check_cuda() -> None:
+    """Raises EngineMissing where the library would compute on the CPU, which it says in a log at most."""
+    built = next(Path(sherpa_onnx.__file__).parent.rglob("*providers_cuda*"), None)
+    if built is None:
         raise EngineMissing(
             "this sherpa-onnx is built for the CPU only: install its CUDA build (see its documentation) or set device to cpu"
         )
-    return device
+    if lacking := gpu.unopened(str(built)):
+        raise EngineMissing(f"sherpa-onnx cannot use the GPU: {_LIBRARIES} ({lacking})", code=gpu.NO_LIBRARIES)

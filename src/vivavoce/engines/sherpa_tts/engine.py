@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from vivavoce.audio.spoken import Said, SpokenPiece, SpokenStream, lacks_memory
 from vivavoce.contracts.audio import AudioFormat
 from vivavoce.contracts.errors import EngineFailed, EngineMissing, UnknownName
+from vivavoce.contracts.gpu import NO_LIBRARIES, failure, unopened
 from vivavoce.contracts.speech import Capabilities, SynthesisOptions, Voice
 from vivavoce.engines.sherpa_tts.folder import MENDING, Folder, look
 from vivavoce.text.pauses import opening_pieces, pause_after
@@ -31,6 +32,7 @@ except ImportError:
 _FIRST_PIECE, _PIECE = 40, 80
 _MOST_LISTED = 40
 _DEVICES = ("cpu", "cuda", "coreml")
+_LIBRARIES = "install the CUDA and cuDNN it is built for, or set device to cpu"
 
 Setting = str | int | float | bool
 
@@ -61,6 +63,8 @@ class SherpaTts:
         self._device = str(settings.get("device", "cpu"))
         if self._device not in _DEVICES:
             raise EngineFailed(f"there is no device {self._device!r} for sherpa-onnx; it runs on {', '.join(_DEVICES)}")
+        if self._device == "cuda":
+            _check_cuda()
         self._tts: Any = None
         self._voices = tuple(_voices(self._folder))
         self._default = str(settings.get("voice", ""))
@@ -115,7 +119,9 @@ class SherpaTts:
         except (RuntimeError, ValueError, TypeError, OSError) as error:
             if lacks_memory(error) or isinstance(error.__cause__, MemoryError):
                 raise MemoryError(str(self._folder.model)) from error
-            raise EngineFailed(f"sherpa-onnx failed with {self._folder.model}: {error}", cause=error) from error
+            raise failure(error, "sherpa-onnx", _LIBRARIES) or EngineFailed(
+                f"sherpa-onnx failed with {self._folder.model}: {error}", cause=error
+            ) from error
         return samples
 
     def _load(self) -> Any:
@@ -160,6 +166,17 @@ class SherpaTtsSynthesis:
 
     def close(self) -> None:
         """Nothing is held between calls."""
+
+
+def _check_cuda() -> None:
+    """Raises EngineMissing where the library would compute on the CPU, which it says in a log at most."""
+    built = next(Path(sherpa_onnx.__file__).parent.rglob("*providers_cuda*"), None)
+    if built is None:
+        raise EngineMissing(
+            "this sherpa-onnx is built for the CPU only: install its CUDA build (see its documentation) or set device to cpu"
+        )
+    if lacking := unopened(str(built)):
+        raise EngineMissing(f"sherpa-onnx cannot use the GPU: {_LIBRARIES} ({lacking})", code=NO_LIBRARIES)
 
 
 def _voices(folder: Folder) -> Iterator[Voice]:

@@ -6,10 +6,7 @@ import ctypes
 from importlib.util import find_spec
 from pathlib import Path
 
-LIBRARIES = (
-    "CUDA's libraries are missing: pip install nvidia-cublas-cu12, or put the folder of libcublas.so.12 on LD_LIBRARY_PATH, "
-    "or set device to cpu"
-)
+LIBRARIES = "pip install nvidia-cublas-cu12, or put the folder of libcublas.so.12 on LD_LIBRARY_PATH, or set device to cpu"
 _FILES = ("libcublasLt.so.12", "libcublas.so.12")
 """In the order in which they need each other. CTranslate2 4 is built for CUDA 12."""
 
@@ -25,8 +22,3 @@ def preload() -> None:
             file = Path(folder) / "lib" / name
             if file.is_file():
                 ctypes.CDLL(str(file), mode=ctypes.RTLD_GLOBAL)
-
-
-def lacks_libraries(text: str) -> bool:
-    """Whether an error of CTranslate2 or of the loader says that one of them could not be opened."""
-    return "lib" in text and ("cannot be loaded" in text or "cannot open shared object" in text)

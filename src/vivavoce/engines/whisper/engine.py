@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from vivavoce.contracts.errors import ConfigurationError, EngineFailed, EngineMissing, UnknownName
 from vivavoce.contracts.speech import Capabilities, TranscriptionOptions, Word
 from vivavoce.engines.whisper import cuda
-from vivavoce.engines.whisper.files import failure, inspect
+from vivavoce.engines.whisper.files import failed_reading, failure, inspect
 from vivavoce.engines.whisper.utterance import RATE, WhisperUtterance, Window
 from vivavoce.text.matching import primary_language
 
@@ -153,7 +153,7 @@ class Whisper:
             segment = next(segments, None)
             return _window(segment if segment is not None and _believable(segment) else None, info.language)
         except _FAULTS as error:
-            raise EngineFailed(f"Whisper failed on this audio: {type(error).__name__}: {error}", cause=error) from error
+            raise failed_reading(error) from error
 
     def _interval(self) -> float | None:
         """Seconds between partials of each of those who are spoken to now; None where that would be too slow."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from vivavoce.contracts import gpu
 from vivavoce.contracts.errors import ConfigurationError, EngineFailed, EngineMissing, VivavoceError
+from vivavoce.contracts.gpu import OUT_OF_MEMORY, is_full
 from vivavoce.engines.whisper import cuda
 
 PULL = "fetch it with `vivavoce models pull NAME` (`vivavoce models list` names them)"
@@ -36,22 +38,26 @@ def inspect(path: str) -> Path:
 def failure(folder: Path, error: Exception) -> VivavoceError:
     """What the library's error at loading means, with the folder and what to do."""
     text = " ".join(str(error).split())[:300]
-    if cuda.lacks_libraries(text):
-        return EngineMissing(f"{cuda.LIBRARIES} ({text})", code="cuda_libraries_missing", cause=error)
-    if isinstance(error, MemoryError) or "alloc" in text.lower() or "out of memory" in text:
+    if "compute type" in text:
+        return ConfigurationError(f"this device cannot compute so: set another compute_type, or none ({text})", cause=error)
+    if isinstance(error, MemoryError) or "alloc" in text.lower() or is_full(text):
         return EngineFailed(
             f"no memory for the model in {folder}: choose a smaller one, let other programs leave the GPU or raise "
             f"max_address_space ({text})",
-            code="out_of_memory",
+            code=OUT_OF_MEMORY,
             cause=error,
         )
-    if "compute type" in text:
-        return ConfigurationError(f"this device cannot compute so: set another compute_type, or none ({text})", cause=error)
-    if "CUDA" in text or "cuBLAS" in text:
-        return EngineFailed(
-            f"the GPU failed: look at `nvidia-smi`, or set device to cpu ({text})", code="gpu_failed", cause=error
-        )
+    told = gpu.failure(error, "Whisper", cuda.LIBRARIES)
+    if told is not None:
+        return told
     return EngineFailed(f"the model in {folder} cannot be loaded ({text}); {AGAIN}", code="damaged_model", cause=error)
+
+
+def failed_reading(error: Exception) -> VivavoceError:
+    """What the library's error at reading means."""
+    told = gpu.failure(error, "Whisper", cuda.LIBRARIES)
+    what = f"Whisper failed on this audio: {type(error).__name__}: {error}"
+    return told if told is not None else EngineFailed(what, cause=error)
 
 
 def _need(file: Path) -> None:

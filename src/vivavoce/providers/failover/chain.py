@@ -42,7 +42,7 @@ class Member(Generic[T]):
     group: str = ""
 
 
-class _Place(Generic[T]):
+class Place(Generic[T]):
     """A member, how it fares, and how many requests it has."""
 
     def __init__(self, member: Member[T], options: BreakerOptions) -> None:
@@ -55,8 +55,9 @@ class _Place(Generic[T]):
 class Attempt(Generic[T]):
     """One request to one member. Leave its context when the request is over; say before how it went, if that is known."""
 
-    def __init__(self, place: _Place[T], clock: Clock, observer: Observer | None = None) -> None:
+    def __init__(self, place: Place[T], clock: Clock, observer: Observer | None = None, *, admitted: bool = True) -> None:
         self._place = place
+        self._admitted = admitted
         self._clock = clock
         self._observer = observer
         self._asked_at = clock.now()
@@ -101,7 +102,7 @@ class Attempt(Generic[T]):
             return
         self._over = True
         self._place.outstanding -= 1
-        if not self._known:
+        if not self._known and self._admitted:
             self._place.breaker.abandoned()
 
     def __enter__(self) -> Attempt[T]:
@@ -112,7 +113,10 @@ class Attempt(Generic[T]):
 
 
 class Chain(Generic[T]):
-    """Ports of one kind in the order in which they are asked. ``kind`` is for messages: ``language model``."""
+    """Ports of one kind in the order in which they are asked. ``kind`` is for messages: ``language model``.
+
+    Chains that share ``places``, by name of member, share what is known of their members.
+    """
 
     def __init__(
         self,
@@ -121,21 +125,27 @@ class Chain(Generic[T]):
         clock: Clock,
         options: BreakerOptions | None = None,
         observer: Observer | None = None,
+        places: dict[str, Place[T]] | None = None,
     ) -> None:
-        if not members:
-            raise ValueError("a chain needs a member")
         self._kind = kind
         self._clock = clock
         self._options = options or BreakerOptions()
         self._observer = observer
-        self._places = [_Place(member, self._options) for member in members]
+        self._known: dict[str, Place[T]] = {} if places is None else places
+        self._places: list[Place[T]] = []
+        self.replace(members)
 
     def replace(self, members: Sequence[Member[T]]) -> None:
         """Other members from the next request on; those that stay keep what is known of them."""
         if not members:
             raise ValueError("a chain needs a member")
-        known = {place.member: place for place in self._places}
-        self._places = [known.get(member) or _Place(member, self._options) for member in members]
+        self._places = [self._place(member) for member in members]
+
+    def _place(self, member: Member[T]) -> Place[T]:
+        known = self._known.get(member.name)
+        if known is None or known.member != member:
+            known = self._known[member.name] = Place(member, self._options)
+        return known
 
     @property
     def capabilities(self) -> Capabilities:
@@ -163,6 +173,16 @@ class Chain(Generic[T]):
             if place.breaker.admit(self._clock.now()):
                 yield Attempt(place, self._clock, self._observer)
 
+    @property
+    def first(self) -> T:
+        """The port that stands first."""
+        return self._places[0].member.port
+
+    def ask(self) -> Attempt[T]:
+        """A request to the first, whatever its breaker says: for those who want this one and no other."""
+        place = self._places[0]
+        return Attempt(place, self._clock, self._observer, admitted=place.breaker.admit(self._clock.now()))
+
     def exhausted(self, errors: Sequence[VivavoceError]) -> VivavoceError:
         """The error for a request that nobody could serve: the last one, with all causes."""
         if len(errors) == 1:
@@ -181,7 +201,7 @@ class Chain(Generic[T]):
             retry_after=last.retry_after,
         )
 
-    def _order(self) -> list[_Place[T]]:
+    def _order(self) -> list[Place[T]]:
         """A group stands where its first member stands."""
         rank: dict[str, int] = {}
         keyed = []
