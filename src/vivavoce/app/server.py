@@ -23,7 +23,8 @@ from vivavoce.app.dashboard_desk import DashboardDesk, Sources
 from vivavoce.app.graph import Parts, parts_of
 from vivavoce.app.loop import new_event_loop
 from vivavoce.app.model_desk import ModelDesk
-from vivavoce.app.trust import KeyWatch, entrance_of, signing_keys_of
+from vivavoce.app.trust import entrance_of, signing_keys_of
+from vivavoce.app.watching import CertificateWatch, key_watch
 from vivavoce.config.load import Loaded
 from vivavoce.media.calls import MediaCalls
 from vivavoce.observe.following import Witnesses
@@ -43,7 +44,7 @@ from vivavoce.transports.openai import spoken_door
 from vivavoce.transports.options import check_binding
 from vivavoce.transports.realtime import handler as realtime
 from vivavoce.transports.server import Server, listen
-from vivavoce.transports.tls import context_of
+from vivavoce.transports.tls import Tls
 from vivavoce.transports.webrtc import handler as webrtc
 from vivavoce.transports.webrtc.routes import routes_of as webrtc_routes
 from vivavoce.transports.ws import handler as ws
@@ -95,10 +96,13 @@ class Running:
 class Application:
     """The object graph of one server."""
 
-    def __init__(self, loaded: Loaded, keys: KeyFile) -> None:
+    def __init__(self, loaded: Loaded, keys: KeyFile, tls: Tls | None = None) -> None:
         self._settings = settings = loaded.settings
         self.parts = parts_of(settings)
-        self._watch = KeyWatch(keys, self.parts.clock)
+        self._tls = tls
+        self._watches = [key_watch(keys, self.parts.clock)] + (
+            [] if tls is None else [CertificateWatch(tls, self.parts.clock)]
+        )
         self._signing = signing_keys_of(settings, self.parts.clock)
         self.entrance = entrance_of(settings.server, keys, self.parts.clock, self._signing)
         self._latency = LatencyLog(self.parts.clock)
@@ -196,6 +200,7 @@ class Application:
             self.entrance,
             self.models,
             self._dashboard,
+            lambda: None if self._tls is None else self._tls.ends,
         )
         http.install(app, behind)
         ws.install(app, self.door)
@@ -208,7 +213,8 @@ class Application:
         try:
             await asyncio.gather(self.parts.start(), self.media.start())
             self._lag.start()
-            self._watch.start()
+            for watch in self._watches:
+                watch.start()
             if self._signing is not None:
                 self._signing.start()
             self.models.start()
@@ -223,7 +229,8 @@ class Application:
             self.openai.close()
             self.realtime.close()
             await self.webrtc.close()
-            await self._watch.close()
+            for watch in self._watches:
+                await watch.close()
             await self._dashboard.close()
             if self._signing is not None:
                 await self._signing.close()
@@ -241,7 +248,7 @@ def serve(loaded: Loaded) -> int:
     settings = loaded.settings
     keys = KeyFile(location(settings.server.keys_file))
     check_binding(settings.server, protected=settings.server.jwt.wanted or keys.configured)
-    tls = context_of(settings.server.tls)
+    tls = Tls.of(settings.server.tls)
     with listen(settings.server) as listener:
         host = settings.server.host
         address = f"[{host}]" if ":" in host else host
@@ -253,9 +260,10 @@ def serve(loaded: Loaded) -> int:
 def _serve_once(loaded: Loaded, keys: KeyFile, sockets: list[socket.socket]) -> int:
     settings = loaded.settings
     log_to_stderr(settings.logging.level, settings.logging.format)
-    application = Application(loaded, keys)
-    tls = context_of(settings.server.tls)
-    server = Server(application.asgi, settings.server, application.drain, tls, log_config=None)
+    tls = Tls.of(settings.server.tls)
+    application = Application(loaded, keys, tls)
+    context = None if tls is None else tls.context
+    server = Server(application.asgi, settings.server, application.drain, context, log_config=None)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(server.serve(sockets=sockets))
     return 0 if server.started else 1
