@@ -47,7 +47,9 @@ class Person:
         self.seq = 0
         self.audio: dict[int, int] = {}
         self.over = 0
-        self.generation = 0
+        """The newest reply it knows to be interrupted."""
+        self.generation = self.cut = 0
+        """The newest reply there was, and the newest that was interrupted."""
 
     def take(self, most: int | None = None) -> None:
         """What has come, or the first ``most`` of it: the rest is lost on its way."""
@@ -142,6 +144,8 @@ class World:
         if answer["type"] == "session_resumed":
             assert way == "right" or person is other, way
             assert answer["replayed"] <= KEPT
+            if person.client is not None:  # what still comes over the old connection has no effect
+                person.client.says({"type": "commit"})
             person.used.append(person.token)
             person.client, person.token, person.seq = client, answer["resume"]["token"], seq
             client.says({"type": "ping"})
@@ -162,15 +166,18 @@ async def speak(world: World, person: Person, amount: int) -> None:
     conversation = world.conversation(person)
     if conversation.closed:
         return
+    value = int(person.session.removeprefix("sess_golden") or 0)
+    if person.cut:  # a voice that had not heard of it goes on for a moment
+        conversation.say(Stamp(1, 1, person.cut), 100, 1_000, value * 257)
     person.generation += 1
     stamp = Stamp(1, 1, person.generation)
-    value = int(person.session.removeprefix("sess_golden") or 0)
     conversation.emit(ReplyStarted(stamp))
     for number in range(amount):
         conversation.emit(ReplyText(stamp, f"word {number} "))
         conversation.say(stamp, 100, 100 * number, value * 257)
     if amount % 3 == 0:
         conversation.emit(ReplyInterrupted(stamp, 0, "", "speech"))
+        person.cut = person.generation
     else:
         conversation.emit(ResponseCompleted(stamp, "Hi.", False, Waterfall()))
 
@@ -244,6 +251,7 @@ def test_who_comes_back_has_every_word_once(doing: list[Move]) -> None:
                 person.take()
         assert len(world.sessions) == 0 and world.sessions.detached == 0
         assert all(conversation.closed == 1 for conversation in world.sessions.conversations)
+        assert all(("commit",) not in conversation.calls for conversation in world.sessions.conversations)
         counts = world.door.snapshot()
         assert counts["detached"] == counts["connections"] == 0
         assert not world.door._links._links

@@ -10,6 +10,7 @@ import importlib.resources
 import logging
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +27,7 @@ from vivavoce.app.model_desk import ModelDesk
 from vivavoce.app.trust import entrance_of, signing_keys_of
 from vivavoce.app.watching import CertificateWatch, key_watch
 from vivavoce.config.load import Loaded
+from vivavoce.flow.threads import BACKGROUND
 from vivavoce.media.calls import MediaCalls
 from vivavoce.observe.following import Witnesses
 from vivavoce.observe.latency import LatencyLog
@@ -139,6 +141,8 @@ class Application:
         self.metrics.gauge("webrtc.calls", lambda: len(self.webrtc))
         self.metrics.gauge("audio_age_max", self._audio_age)
         self.metrics.gauge("tasks", lambda: len(asyncio.all_tasks()))
+        self.metrics.gauge("threads", threading.active_count)
+        self.metrics.gauge("threads_max", self._most_threads)
         self.metrics.gauge("workers.jobs", lambda: sum(worker.jobs for worker in self.parts.workers()))
         self.metrics.gauge("workers.waiting", self._waiting)
         self.asgi = self._doors()
@@ -181,6 +185,11 @@ class Application:
 
     def _audio_age(self) -> float:
         return max((session.conversation.statistics.age for session in self.sessions), default=0.0)
+
+    def _most_threads(self) -> float:
+        """That of the loop, those of its pool, and those of the pools beside it."""
+        pools = [one.off_loop for one in (self.openai, self.realtime, *self._watches, self._signing) if one is not None]
+        return 1 + BACKGROUND + sum(pool.threads for pool in pools)
 
     def _waiting(self) -> float:
         return sum({worker.group: worker.waiting for worker in self.parts.workers()}.values())

@@ -39,7 +39,7 @@ class Watch:
         self._asked = False
         self._wake = Signal()
         self._told = ""
-        self._off_loop = OffLoop(1, 1)
+        self.off_loop = OffLoop(1, 1)
         self._scope = TaskScope(self._failed, limit=1)
 
     def start(self) -> None:
@@ -54,7 +54,7 @@ class Watch:
     async def close(self) -> None:
         """Look no more."""
         await self._scope.close()
-        self._off_loop.close()
+        self.off_loop.close()
 
     async def _look(self) -> None:
         while True:
@@ -66,7 +66,7 @@ class Watch:
                 stop()
             asked, self._asked = self._asked, False
             try:
-                if await self._off_loop.run(self._refresh, asked):
+                if await self.off_loop.run(self._refresh, asked):
                     _logger.info("%s: read anew", self._what)
                     self._then()
                 self._told = ""
@@ -94,6 +94,7 @@ class CertificateWatch:
         self._tls = tls
         self._clock = clock
         self._watch = Watch("certificate", lambda asked: tls.refresh(anyway=asked), clock, self._tell)
+        self.off_loop = self._watch.off_loop
         self._hears = sys.platform != "win32" and not (sys.stdin is not None and sys.stdin.isatty())
 
     def start(self) -> None:

@@ -80,6 +80,7 @@ def context_of(options: TlsOptions) -> ssl.SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
+    context.options |= ssl.OP_NO_RENEGOTIATION  # of TLS 1.2: it would cost us more than who asks for it
     try:
         # A callable even without a password: OpenSSL would ask for one on the terminal.
         context.load_cert_chain(certificate, key, lambda: options.password[:MAX_PASSWORD])
