@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import socket
+import ssl
 import struct
 import time
 from dataclasses import dataclass, field
@@ -49,10 +50,14 @@ class Attacker:
     dead: bool = False
     ours: bool = False
     """Whether this end broke the connection off, so that nothing can be expected of the other."""
+    trust: ssl.SSLContext | None = None
+    """Where the server speaks TLS."""
     _left: bytes = b""
 
     def __post_init__(self) -> None:
         self._socket = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        if self.trust is not None:
+            self._socket = self.trust.wrap_socket(self._socket, server_hostname="127.0.0.1")
 
     def upgrade(self) -> None:
         key = base64.b64encode(os.urandom(16)).decode()
@@ -83,7 +88,7 @@ class Attacker:
         """Half of the connection is closed."""
         self.ours = True
         try:
-            self._socket.shutdown(socket.SHUT_WR)
+            socket.socket.shutdown(self._socket, socket.SHUT_WR)  # of the wire: that of TLS would read no more
         except OSError:
             self.dead = True
 
@@ -96,7 +101,10 @@ class Attacker:
         self._socket.close()
 
     def read(self, quiet: float) -> None:
-        """Take what comes, until nothing does for so long, or the end. Every frame must be a proper one."""
+        """Take what comes, until nothing does for so long, or the end. Every frame must be a proper one.
+
+        A connection that ends without TLS having said so ends all the same.
+        """
         if self.dead and self._socket.fileno() < 0:
             return
         self._socket.settimeout(quiet)

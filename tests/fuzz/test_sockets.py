@@ -7,22 +7,17 @@ The examples are the same in every run (hypothesis, derandomised). The same door
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from tests.fuzz.raw import BINARY, CLOSE, CONTINUATION, PING, PONG, REASONED, TEXT, Attacker, frame
-from tests.live.server import free_port
-from tests.live.watch import fetch as ask
-from tests.live.watch import holdings, settled, until
+from tests.fuzz.serving import Server, serving
 
 pytestmark = [pytest.mark.process, pytest.mark.engine]
 
@@ -41,47 +36,10 @@ FIXED = settings(
 Move = Callable[[Attacker], None]
 
 
-@dataclass
-class Server:
-    port: int
-    pid: int
-    witness: ClientConnection
-    pings: int = 0
-
-    def unharmed(self) -> None:
-        """The other session is answered."""
-        self.pings += 1
-        self.witness.send(json.dumps({"type": "ping", "id": self.pings}))
-        while True:
-            message = self.witness.recv(timeout=20)
-            if isinstance(message, str):
-                event = json.loads(message)
-                assert event["type"] != "error", event
-                if event["type"] == "pong" and event["id"] == self.pings:
-                    return
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    port = free_port()
-    scripted = [word for kind in ("stt", "llm", "tts", "vad", "turn") for word in ("--set", f"engines.{kind}=scripted")]
-    loose = ["--set", "server.rates.requests_per_minute=0", "--set", "server.sockets.control_per_minute=100000"]
-    process = subprocess.Popen([sys.executable, "-m", "vivavoce", "serve", "--port", str(port), *scripted, *loose])
-    try:
-        assert until(lambda: _ready(port)), "the server did not start"
-        with connect(f"ws://127.0.0.1:{port}/ws/audio", compression=None) as witness:
-            witness.send('{"type":"hello"}')
-            yield Server(port, process.pid, witness)
-    finally:
-        process.terminate()
-        assert process.wait(30) in (0, -15)
-
-
-def _ready(port: int) -> bool:
-    try:
-        return bool(ask(port, "/health")["ready"])
-    except OSError:
-        return False
+    with serving() as running:
+        yield running
 
 
 # --- what a client may do -----------------------------------------------------------------------------------------------
@@ -156,7 +114,12 @@ moves = st.lists(
 @FIXED
 @given(path=st.sampled_from(PATHS), doing=moves)
 def test_whatever_a_client_sends_others_are_served(server: Server, path: str, doing: list[Move]) -> None:
-    attacker = Attacker(server.port, path)
+    attack(server, path, doing)
+
+
+def attack(server: Server, path: str, doing: list[Move]) -> None:
+    """Make these moves, and see how it ends and that others are served."""
+    attacker = server.attacker(path)
     try:
         attacker.upgrade()
         for move in doing:
@@ -177,17 +140,11 @@ def test_whatever_a_client_sends_others_are_served(server: Server, path: str, do
 def test_nothing_is_left_behind(server: Server) -> None:
     """Rounds of broken clients leave no descriptor, task, thread, job, session or dead worker."""
     _round(server)
-    before = settled(server.port, server.pid, beside=1)
+    before = server.settled()
     for _ in range(3):
         _round(server)
-
-    def no_more() -> bool:
-        """Connections that were just closed are let go of a moment later."""
-        now = settled(server.port, server.pid, beside=1)
-        return now.descriptors <= before.descriptors and now.tasks <= before.tasks and now.threads <= before.threads
-
-    assert until(no_more, 30), (before, holdings(server.port, server.pid))
-    assert settled(server.port, server.pid, beside=1).workers == before.workers
+    assert server.no_more_than(before), (before, server.holdings())
+    assert server.settled().workers == before.workers
     server.unharmed()
     server.witness.send(json.dumps({"type": "text", "text": "are you there"}))
     while json.loads(_text(server.witness))["type"] != "response_complete":
@@ -206,7 +163,7 @@ def _round(server: Server) -> None:
         lambda attacker: attacker.send(frame(TEXT, b'{"type":"hello"}') + frame(TEXT, b'{"type":"text","text":"hello"}')),
     ]
     for path in PATHS:
-        attackers = [Attacker(server.port, path) for _ in range(20)]
+        attackers = [server.attacker(path) for _ in range(20)]
         for number, attacker in enumerate(attackers):
             attacker.upgrade()
             ways[number % len(ways)](attacker)
@@ -240,7 +197,7 @@ def _text(connection: ClientConnection) -> str:
     ],
 )
 def test_a_refused_connection_is_told_why(server: Server, path: str, what: bytes, code: int) -> None:
-    attacker = Attacker(server.port, path)
+    attacker = server.attacker(path)
     try:
         attacker.upgrade()
         attacker.send(what)
@@ -254,13 +211,13 @@ def test_a_refused_connection_is_told_why(server: Server, path: str, what: bytes
 
 def test_a_client_that_does_not_read_is_dropped(server: Server) -> None:
     """It asks and asks and takes nothing: bounded memory, an end, and nobody else waits."""
-    before = settled(server.port, server.pid, beside=1)
+    before = server.settled()
     for path, message in (
         ("/ws/audio", b'{"type":"ping","id":"' + b"x" * 100 + b'"}'),
         ("/ws/audio", b""),
         ("/v1/realtime", b'{"type":"session.update","session":{"type":"realtime","instructions":"' + b"x" * 60_000 + b'"}}'),
     ):
-        attacker = Attacker(server.port, path)
+        attacker = server.attacker(path)
         try:
             attacker.upgrade()
             attacker._socket.settimeout(1.0)
@@ -269,7 +226,7 @@ def test_a_client_that_does_not_read_is_dropped(server: Server) -> None:
                 if attacker.dead:
                     break
             server.unharmed()
-            assert holdings(server.port, server.pid).memory < before.memory + UNREAD_MB, path
+            assert server.holdings().memory < before.memory + UNREAD_MB, path
         finally:
             attacker.close()
-    assert settled(server.port, server.pid, beside=1).tasks <= before.tasks
+    assert server.settled().tasks <= before.tasks

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import wave
@@ -15,7 +16,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.request import urlopen
 
 import websockets
@@ -44,14 +45,16 @@ def spoken(folder: Path, text: str, voice: str = "rms") -> bytes:
 class LiveServer:
     port: int
     process: asyncio.subprocess.Process
+    trust: ssl.SSLContext | None = None
+    """Of those who ask it, where it speaks TLS."""
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.trust else ''}://127.0.0.1:{self.port}"
 
     async def get(self, path: str) -> Any:
         def fetch() -> Any:
-            with urlopen(self.url + path, timeout=10) as answer:
+            with urlopen(self.url + path, timeout=10, context=self.trust) as answer:
                 return json.load(answer)
 
         return await asyncio.to_thread(fetch)
@@ -66,12 +69,14 @@ class LiveServer:
 
 
 @asynccontextmanager
-async def live_server(*arguments: str) -> AsyncIterator[LiveServer]:
+async def live_server(
+    *arguments: str, trust: ssl.SSLContext | None = None, log: BinaryIO | None = None
+) -> AsyncIterator[LiveServer]:
     port = free_port()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "vivavoce", "serve", "--port", str(port), *arguments
+        sys.executable, "-m", "vivavoce", "serve", "--port", str(port), *arguments, stdin=subprocess.DEVNULL, stderr=log
     )
-    server = LiveServer(port, process)
+    server = LiveServer(port, process, trust)
     try:
         for _ in range(round(STARTS_WITHIN / 0.1)):
             assert process.returncode is None, "the server did not start"

@@ -10,6 +10,7 @@ import importlib.resources
 import logging
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,8 +24,10 @@ from vivavoce.app.dashboard_desk import DashboardDesk, Sources
 from vivavoce.app.graph import Parts, parts_of
 from vivavoce.app.loop import new_event_loop
 from vivavoce.app.model_desk import ModelDesk
-from vivavoce.app.trust import KeyWatch, entrance_of, signing_keys_of
+from vivavoce.app.trust import entrance_of, signing_keys_of
+from vivavoce.app.watching import CertificateWatch, key_watch
 from vivavoce.config.load import Loaded
+from vivavoce.flow.threads import BACKGROUND
 from vivavoce.media.calls import MediaCalls
 from vivavoce.observe.following import Witnesses
 from vivavoce.observe.latency import LatencyLog
@@ -43,7 +46,7 @@ from vivavoce.transports.openai import spoken_door
 from vivavoce.transports.options import check_binding
 from vivavoce.transports.realtime import handler as realtime
 from vivavoce.transports.server import Server, listen
-from vivavoce.transports.tls import context_of
+from vivavoce.transports.tls import Tls
 from vivavoce.transports.webrtc import handler as webrtc
 from vivavoce.transports.webrtc.routes import routes_of as webrtc_routes
 from vivavoce.transports.ws import handler as ws
@@ -95,10 +98,13 @@ class Running:
 class Application:
     """The object graph of one server."""
 
-    def __init__(self, loaded: Loaded, keys: KeyFile) -> None:
+    def __init__(self, loaded: Loaded, keys: KeyFile, tls: Tls | None = None) -> None:
         self._settings = settings = loaded.settings
         self.parts = parts_of(settings)
-        self._watch = KeyWatch(keys, self.parts.clock)
+        self._tls = tls
+        self._watches = [key_watch(keys, self.parts.clock)] + (
+            [] if tls is None else [CertificateWatch(tls, self.parts.clock)]
+        )
         self._signing = signing_keys_of(settings, self.parts.clock)
         self.entrance = entrance_of(settings.server, keys, self.parts.clock, self._signing)
         self._latency = LatencyLog(self.parts.clock)
@@ -136,6 +142,8 @@ class Application:
         self.metrics.gauge("audio_age_max", self._audio_age)
         self.metrics.gauge("strained", lambda: float(self.sessions.strain.strained))
         self.metrics.gauge("tasks", lambda: len(asyncio.all_tasks()))
+        self.metrics.gauge("threads", threading.active_count)
+        self.metrics.gauge("threads_max", self._most_threads)
         self.metrics.gauge("workers.jobs", lambda: sum(worker.jobs for worker in self.parts.workers()))
         self.metrics.gauge("workers.waiting", self._waiting)
         self.asgi = self._doors()
@@ -180,6 +188,11 @@ class Application:
     def _audio_age(self) -> float:
         return max((session.conversation.statistics.age for session in self.sessions), default=0.0)
 
+    def _most_threads(self) -> float:
+        """That of the loop, those of its pool, and those of the pools beside it."""
+        pools = [one.off_loop for one in (self.openai, self.realtime, *self._watches, self._signing) if one is not None]
+        return 1 + BACKGROUND + sum(pool.threads for pool in pools)
+
     def _waiting(self) -> float:
         return sum({worker.group: worker.waiting for worker in self.parts.workers()}.values())
 
@@ -198,6 +211,7 @@ class Application:
             self.entrance,
             self.models,
             self._dashboard,
+            lambda: None if self._tls is None else self._tls.ends,
         )
         http.install(app, behind)
         ws.install(app, self.door)
@@ -210,7 +224,8 @@ class Application:
         try:
             await asyncio.gather(self.parts.start(), self.media.start())
             self._lag.start()
-            self._watch.start()
+            for watch in self._watches:
+                watch.start()
             if self._signing is not None:
                 self._signing.start()
             self.models.start()
@@ -225,7 +240,8 @@ class Application:
             self.openai.close()
             self.realtime.close()
             await self.webrtc.close()
-            await self._watch.close()
+            for watch in self._watches:
+                await watch.close()
             await self._dashboard.close()
             if self._signing is not None:
                 await self._signing.close()
@@ -243,7 +259,7 @@ def serve(loaded: Loaded) -> int:
     settings = loaded.settings
     keys = KeyFile(loaded.keys_file)
     check_binding(settings.server, protected=settings.server.jwt.wanted or keys.configured)
-    tls = context_of(settings.server.tls)
+    tls = Tls.of(settings.server.tls)
     with listen(settings.server) as listener:
         host = settings.server.host
         address = f"[{host}]" if ":" in host else host
@@ -255,9 +271,10 @@ def serve(loaded: Loaded) -> int:
 def _serve_once(loaded: Loaded, keys: KeyFile, sockets: list[socket.socket]) -> int:
     settings = loaded.settings
     log_to_stderr(settings.logging.level, settings.logging.format)
-    application = Application(loaded, keys)
-    tls = context_of(settings.server.tls)
-    server = Server(application.asgi, settings.server, application.drain, tls, log_config=None)
+    tls = Tls.of(settings.server.tls)
+    application = Application(loaded, keys, tls)
+    context = None if tls is None else tls.context
+    server = Server(application.asgi, settings.server, application.drain, context, log_config=None)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(server.serve(sockets=sockets))
     return 0 if server.started else 1

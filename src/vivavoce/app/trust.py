@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-
 from vivavoce.config.settings import Settings
-from vivavoce.contracts.errors import VivavoceError
 from vivavoce.contracts.ports import Clock
-from vivavoce.flow.tasks import TaskScope
-from vivavoce.flow.threads import OffLoop
 from vivavoce.services.keys import KeyFile
 from vivavoce.services.signing_keys import Place, SigningKeys, check_place
 from vivavoce.storage.memory import MemoryState
@@ -17,11 +12,6 @@ from vivavoce.transports.entrance import Entrance
 from vivavoce.transports.options import ServerOptions
 from vivavoce.transports.rates import Rates, Rest
 from vivavoce.transports.signed import SignedTokens, check_library, public_keys
-
-LOOK = 2.0
-"""Seconds after which a key that was made or revoked counts."""
-
-_logger = logging.getLogger("vivavoce")
 
 
 def signing_keys_of(settings: Settings, clock: Clock) -> SigningKeys | None:
@@ -45,38 +35,3 @@ def entrance_of(options: ServerOptions, keys: KeyFile, clock: Clock, signing: Si
     verifier = SignedTokens.of(options.jwt, signing) if options.jwt.wanted else None
     access = Access(keys, MemoryState(clock), verifier)
     return Entrance(access, Rates(options.rates), Rest(options.rates, clock))
-
-
-class KeyWatch:
-    """Looks at the key file every other second, off the loop."""
-
-    def __init__(self, keys: KeyFile, clock: Clock) -> None:
-        self._keys = keys
-        self._clock = clock
-        self._off_loop = OffLoop(1, 1)
-        self._scope = TaskScope(self._failed, limit=1)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._scope.start(self._look(), name="keys")
-
-    async def close(self) -> None:
-        """Look no more."""
-        await self._scope.close()
-        self._off_loop.close()
-
-    async def _look(self) -> None:
-        told = ""
-        while True:
-            await self._clock.sleep(LOOK)
-            try:
-                if await self._off_loop.run(self._keys.refresh):
-                    _logger.info("API keys were read anew")
-                told = ""
-            except VivavoceError as error:  # the old keys stay; said once, not every other second
-                if error.message != told:
-                    told = error.message
-                    _logger.error("API keys: %s", error.message)
-
-    def _failed(self, error: Exception) -> None:
-        _logger.error("API keys are not watched any more", exc_info=error)

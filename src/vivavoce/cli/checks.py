@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -198,16 +199,26 @@ def _port(host: str, port: int) -> Check:
 
 def _tls(settings: Settings) -> Iterator[Check]:
     """The certificate, where one is configured."""
-    from vivavoce.transports.tls import context_of
+    from vivavoce.app.watching import SOON
+    from vivavoce.flow.clock import SystemClock
+    from vivavoce.transports.tls import Tls
 
-    options = settings.server.tls
+    file = settings.server.tls.certificate_file
     try:
-        context = context_of(options)
+        tls = Tls.of(settings.server.tls)
     except ConfigurationError as error:
         yield Check("certificate", "fail", error.message, "correct server.tls, or take it out to serve plain http")
         return
-    if context is not None:
-        yield Check("certificate", "ok", f"{options.certificate_file}; the server speaks https and wss only")
+    if tls is None:
+        return
+    left, day = tls.ends - SystemClock().wall(), f"{datetime.fromtimestamp(tls.ends, UTC):%Y-%m-%d %H:%M UTC}"
+    mend = "renew it; a running server takes the new one up by itself"
+    if left <= 0:
+        yield Check("certificate", "fail", f"{file} ended on {day}; clients refuse it", mend)
+    elif left < SOON:
+        yield Check("certificate", "warn", f"{file} ends on {day}", mend)
+    else:
+        yield Check("certificate", "ok", f"{file} ends on {day}; the server speaks https and wss only")
 
 
 def _signing(settings: Settings) -> Iterator[Check]:

@@ -16,10 +16,21 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+BACKGROUND = 8
+"""Threads of a loop for what blocks for a moment (``asyncio.to_thread``: files, starting processes, fetching a model),
+however many cores there are."""
+
+
+def background() -> ThreadPoolExecutor:
+    """What a loop is given as its executor. Its threads start when they are first wanted, and stay."""
+    return ThreadPoolExecutor(BACKGROUND, thread_name_prefix="vivavoce-background")
+
+
 class OffLoop:
     """``threads`` at work, at most ``waiting`` more calls behind them; further ones are refused."""
 
     def __init__(self, threads: int = 2, waiting: int = 256) -> None:
+        self.threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="vivavoce-offloop")
         self._limit = threads + waiting
         self._pending = 0

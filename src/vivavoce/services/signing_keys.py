@@ -74,7 +74,7 @@ class SigningKeys:
         self._tried: float | None = None
         self._failure: VivavoceError | None = None
         self._under_way: Gate | None = None
-        self._off_loop = OffLoop(1, 1)
+        self.off_loop = OffLoop(1, 1)
         self._scope = TaskScope(self._broke, limit=4)
         # No proxy from the environment stands between us and those we trust, and nobody sends us elsewhere.
         self._client = httpx.AsyncClient(
@@ -89,7 +89,7 @@ class SigningKeys:
         """Fetch no more. Idempotent."""
         await self._scope.close()
         await self._client.aclose()
-        self._off_loop.close()
+        self.off_loop.close()
 
     async def find(self, name: str) -> Any | None:
         """The key called ``name``; None where there is none. Waits for a fetch that is under way.
@@ -129,7 +129,7 @@ class SigningKeys:
         try:
             async with asyncio.timeout(self._place.patience):
                 raw = await self._read()
-            keys = await self._off_loop.run(self._parsed, raw)
+            keys = await self.off_loop.run(self._parsed, raw)
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, TimeoutError, ValueError) as error:
             self._failed(ProviderFailed(_reason(error, self._place.patience), cause=error))
         except VivavoceError as error:

@@ -226,6 +226,10 @@ def test_doctor_looks_at_the_certificate(tmp_path: Path) -> None:
         result = CliRunner().invoke(app, ["doctor", "--json", "--set", files[0], "--set", files[1]])
         return next(check for check in json.loads(result.stdout)["checks"] if check["name"] == "certificate")
 
+    good = said(made.key)
+    assert (good["status"], " ends on 20" in good["detail"]) == ("warn", True), "it was made for two days"
+    assert "renew it" in good["mend"]
+    made = certificate(tmp_path, "for-long", days=90)
     assert said(made.key)["status"] == "ok"
     broken = said(tmp_path / "nowhere.key")
     assert (broken["status"], "nowhere.key cannot be read" in broken["detail"]) == ("fail", True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -82,6 +82,8 @@ class Behind:
     """Without it there is nothing below `/api/models`."""
     dashboard: Dashboard | None = None
     """Without it there are no past turns, no system, no settings and no keys."""
+    certificate_ends: Callable[[], float | None] = lambda: None
+    """When the listener's certificate ends, in seconds since the epoch; None without TLS."""
 
 
 def install(app: FastAPI, behind: Behind) -> None:
@@ -153,13 +155,12 @@ def _machine(behind: Behind) -> APIRouter:
             status=state(),
             version=__version__,
             uptime=behind.status.uptime,
-            sessions=[
-                SessionStatus(id=s.id, transport=s.transport, age=s.age, audio=s.conversation.statistics) for s in sessions
-            ],
+            sessions=_shown(sessions),
             sessions_max=sessions.options.max_sessions,
             sessions_opened=sessions.opened,
             workers=list(behind.status.workers()),
             providers=list(behind.status.providers()),
+            certificate_ends=behind.certificate_ends(),
         )
 
     @routes.get("/api/config", responses=_ERRORS)
@@ -173,6 +174,10 @@ def _machine(behind: Behind) -> APIRouter:
         return MetricsReport.model_validate({"uptime": behind.status.uptime, **behind.metrics.snapshot()})
 
     return routes
+
+
+def _shown(sessions: Sessions) -> list[SessionStatus]:
+    return [SessionStatus(id=s.id, transport=s.transport, age=s.age, audio=s.conversation.statistics) for s in sessions]
 
 
 def _providers(status: StatusProvider) -> APIRouter:

@@ -82,6 +82,9 @@ class Status(BaseModel):
     sessions_opened: int = Field(description="Since the start.")
     workers: list[WorkerStatus]
     providers: list[ProviderStatus]
+    certificate_ends: float | None = Field(
+        None, description="When the listener's certificate ends, in seconds since the epoch; null without TLS."
+    )
 
 
 class OneTimeToken(BaseModel):

@@ -50,8 +50,8 @@ class RealtimeDoor:
         self._guard = Guard(options)
         self.clock = clock
         self.entrance = entrance
-        self._off_loop = OffLoop(1, options.sockets.max_connections)
-        self._around = Surroundings(sessions, options.sockets, clock, self._off_loop, observer)
+        self.off_loop = OffLoop(1, options.sockets.max_connections)
+        self._around = Surroundings(sessions, options.sockets, clock, self.off_loop, observer)
         self._open: set[Connection] = set()
         self._left = Signal()
         self._past = dict.fromkeys(("accepted", "rejected", "slow_clients", "bad_messages"), 0)
@@ -124,7 +124,7 @@ class RealtimeDoor:
 
     def close(self) -> None:
         """No thread is left. Idempotent."""
-        self._off_loop.close()
+        self.off_loop.close()
 
     def snapshot(self) -> dict[str, int]:
         """Counts since the start, and what is open now."""
