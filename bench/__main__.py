@@ -1,6 +1,6 @@
 """``python -m bench [NAME…] [--all] [--quick]``: measure, print, keep, and write the scoreboard.
 
-Without names everything is measured (at most 25 minutes; with --quick 4).
+Without names everything is measured (at most 30 minutes; with --quick 5).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from bench import (
     machine,
     memory,
     overhead,
+    page,
     peers,
     profile,
     scoreboard,
@@ -47,6 +48,7 @@ BENCHES: dict[str, Callable[[Options], Result]] = {
     "engines": engines.run,
     "codecs": codecs.run,
     "webrtc": webrtc.run,
+    "page": page.run,
     "profile": profile.run,
 }
 

@@ -33,6 +33,7 @@ async (label) => {
     call.channel = peer.createDataChannel(label);
     call.channel.onmessage = (message) => call.events.push(JSON.parse(message.data));
     peer.ontrack = (event) => {
+        call.streams = event.streams.length;
         const heard = new MediaStream([event.track]);
         const element = document.body.appendChild(document.createElement("audio"));
         element.muted = true;  // a remote track is silent to the analyser unless an element plays it
@@ -107,6 +108,7 @@ async def test_a_browser_calls_in_both_languages(name: str, tmp_path: Path) -> N
             assert "what" in await texts(page, "transcription", "text")
             assert await texts(page, "response_complete", "text")
             assert await page.evaluate("call.peak") > 0.05, "it was heard"
+            assert await page.evaluate("call.streams") == 1, "pages play `event.streams[0]`"
             assert "connected" in await page.evaluate("call.states")
             await page.evaluate('call.channel.send(JSON.stringify({ type: "goodbye" }))')
             await true_on(page, 'call.events.some((event) => event.type === "goodbye")')

@@ -106,15 +106,15 @@ def server() -> Iterator[Served]:
 
 
 @pytest.fixture(scope="session")
-def thinking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server with a language model beside it that calls tools and can talk at length (``mind``)."""
+def mind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...]]:
+    """Arguments of a server with a language model beside it that calls tools and can talk at length (``mind``)."""
     mind = subprocess.Popen([sys.executable, "-m", "tests.clients.mind"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert mind.stdout is not None
     try:
         url = mind.stdout.readline().strip()
         settings = tmp_path_factory.mktemp("thinking") / "vivavoce.yaml"
         settings.write_text(json.dumps({"providers": [{"name": "mind", "url": url, "llm": "test-model"}]}))
-        yield from _serve("--config", str(settings), "--set", "engines.llm=mind")
+        yield ("--config", str(settings), "--set", "engines.llm=mind")
     finally:
         mind.terminate()
         mind.wait(10)
@@ -122,14 +122,22 @@ def thinking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="session")
+def thinking(mind: tuple[str, ...]) -> Iterator[Served]:
+    """A server with ``mind`` beside it."""
+    yield from _serve(*mind)
+
+
+@pytest.fixture(scope="session")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    """1 000 characters a minute for each key; guessing is free, as a new key is asked with until it is known."""
-    keys = tmp_path_factory.mktemp("keys") / "keys.json"
-    rates = ("--set", "server.rates.characters_per_minute=1000", "--set", "server.rates.wrong_guesses=10000")
-    settings = ("--set", f"server.keys_file={keys}", *rates)
-    first = Guarded(Served("", 0), settings)
-    first.key("first")
-    for served in _serve(*settings):
+    """1 000 characters a minute for each key."""
+    yield from serve_guarded(tmp_path_factory.mktemp("keys"), "--set", "server.rates.characters_per_minute=1000")
+
+
+def serve_guarded(folder: Path, *arguments: str) -> Iterator[Guarded]:
+    """Keys lie in ``folder``; guessing is free, as a new key is asked with until it is known."""
+    settings = ("--set", f"server.keys_file={folder / 'keys.json'}", "--set", "server.rates.wrong_guesses=10000")
+    Guarded(Served("", 0), settings).key("first")
+    for served in _serve(*settings, *arguments):
         yield Guarded(served, settings)
 
 

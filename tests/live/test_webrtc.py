@@ -170,7 +170,16 @@ async def openais_call(server: LiveServer, tmp_path: Path) -> None:
         await one.loud(frames=20, since=len(one.ear))
         await one.say({"type": "output_audio_buffer.clear"})
         await one.until("output_audio_buffer.cleared")
-        assert (await one.until("response.done", 2))["response"]["status"] == "cancelled"
+        cut = (await one.until("response.done", 2))["response"]
+        assert cut["status"] == "cancelled"
+        # The server knows what was heard, and truncates by itself.
+        truncated = await one.until("conversation.item.truncated")
+        [item] = cut["output"]
+        assert truncated["item_id"] == item["id"] and truncated["audio_end_ms"] > 0
+        await one.say({"type": "conversation.item.retrieve", "item_id": item["id"]})
+        [kept] = (await one.until("conversation.item.retrieved"))["item"]["content"]
+        [whole] = item["content"]
+        assert whole["transcript"].startswith(kept["transcript"]) and kept["transcript"] != whole["transcript"]
         async with httpx.AsyncClient(base_url=server.url) as http:
             assert (await http.post(f"{one.location}/accept")).status_code == 501
             assert (await http.post(f"{one.location}/hangup")).status_code == 200

@@ -30,6 +30,9 @@ CODECS = {
 }
 """Packages of the extra `codecs`, and what is lost without each."""
 
+CALLS = {"wrtc": ("webrtc", "webrtc-native"), "aiortc": ("aiortc", "webrtc")}
+"""Back ends of calls, the preferred one first: the package each needs, and the extra that brings it."""
+
 Status = Literal["ok", "note", "warn", "fail"]
 """``note``: nothing is wrong, but more could be had."""
 
@@ -64,6 +67,7 @@ def everything(config: Path | None, assignments: list[str] | None) -> list[Check
         *_tls(settings),
         *_signing(settings),
         codecs(),
+        calls(settings.webrtc.backend),
         _page(),
         _sound(),
     ]
@@ -243,6 +247,20 @@ def codecs(find: Callable[[str], object | None] = find_spec) -> Check:
         return Check("codecs", "ok", "MP3, Opus, WebM, AAC, FLAC, both ways")
     lost = "; ".join(CODECS[package] for package in absent)
     return Check("codecs", "warn", f"{' and '.join(absent)} missing: {lost}", "pip install 'vivavoce[codecs]'")
+
+
+def calls(wanted: str, find: Callable[[str], object | None] = find_spec) -> Check:
+    """Which library ends calls over WebRTC; ``wanted`` is `webrtc.backend`, ``find`` as in ``codecs``."""
+    here = [name for name, (package, _) in CALLS.items() if find(package) is not None]
+    told = " and ".join(f"{name} {'is' if name in here else 'is not'} installed" for name in CALLS)
+    if wanted in here or (wanted == "auto" and here):
+        return Check("calls", "ok", f"over WebRTC by {here[0] if wanted == 'auto' else wanted}; {told}")
+    extra = CALLS["wrtc" if wanted == "auto" else wanted][1]
+    mend = f"pip install 'vivavoce[{extra}]'"
+    if wanted == "auto":  # whoever wants no calls lacks nothing
+        return Check("calls", "note", f"none over WebRTC can be taken: {told}", mend)
+    instead = f", or set webrtc.backend to {here[0]}" if here else ""
+    return Check("calls", "warn", f"webrtc.backend is {wanted}, but {told}", mend + instead)
 
 
 def _page() -> Check:

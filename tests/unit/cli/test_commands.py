@@ -218,6 +218,38 @@ def test_doctor_says_what_is_lost_without_the_codecs() -> None:
     assert "codecs" in {check["name"] for check in found["checks"]}
 
 
+def test_doctor_says_which_library_ends_calls() -> None:
+    def told(wanted: str, *there: str) -> tuple[str, str, str]:
+        check = checks.calls(wanted, lambda package: object() if package in there else None)
+        return check.status, check.detail, check.mend
+
+    both = "wrtc is installed and aiortc is installed"
+    assert told("auto", "webrtc", "aiortc") == ("ok", f"over WebRTC by wrtc; {both}", "")
+    assert told("aiortc", "webrtc", "aiortc") == ("ok", f"over WebRTC by aiortc; {both}", "")
+    assert told("auto", "aiortc")[1] == "over WebRTC by aiortc; wrtc is not installed and aiortc is installed"
+    assert (told("auto")[0], told("auto")[2]) == ("note", "pip install 'vivavoce[webrtc-native]'")
+    assert (told("aiortc")[0], told("aiortc")[2]) == ("warn", "pip install 'vivavoce[webrtc]'")
+    assert told("wrtc", "aiortc")[2] == "pip install 'vivavoce[webrtc-native]', or set webrtc.backend to aiortc"
+    found = json.loads(CliRunner().invoke(app, ["doctor", "--json", "--set", "webrtc.backend=aiortc"]).stdout)
+    [calls] = [check for check in found["checks"] if check["name"] == "calls"]
+    assert calls["status"] == ("warn" if find_spec("aiortc") is None else "ok")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("name", checks.CALLS)
+def test_doctor_and_the_media_process_agree_on_what_a_back_end_needs(name: str) -> None:
+    """What doctor finds can be loaded; what it misses is missed with the same command. Loading changes a whole process."""
+    load = (
+        "from dataclasses import asdict; from vivavoce.contracts.errors import EngineMissing\n"
+        "from vivavoce.media.child import load_backend; from vivavoce.media.options import WebRtcOptions\n"
+        f"try: print(load_backend({name!r}, asdict(WebRtcOptions())).name)\n"
+        "except EngineMissing as error: print(error.message)"
+    )
+    printed = subprocess.run([sys.executable, "-c", load], capture_output=True, text=True, check=True).stdout.strip()
+    check = checks.calls(name)
+    assert printed == name if check.status == "ok" else check.mend.split(", or")[0] in printed
+
+
 def test_doctor_looks_at_the_certificate(tmp_path: Path) -> None:
     made = certificate(tmp_path)
 

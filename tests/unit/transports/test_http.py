@@ -15,11 +15,13 @@ import vivavoce
 from tests.unit.transports.described import hooks
 from tests.unit.transports.entrances import entrance
 from tests.wire.stage import ScriptedSessions
+from vivavoce.contracts.access import Principal
 from vivavoce.contracts.audio import Stamp
 from vivavoce.contracts.errors import LimitExceeded
 from vivavoce.contracts.events import ResponseCompleted, Waterfall
 from vivavoce.observe.metrics import Metrics
 from vivavoce.sessions.options import ConversationOptions
+from vivavoce.transports.entrance import Entrance
 from vivavoce.transports.http.handler import Behind, application, install
 from vivavoce.transports.http.page import Page
 from vivavoce.transports.http.schemas import ProviderStatus, State, WorkerStatus
@@ -59,11 +61,18 @@ def empty_page(tmp_path: Path) -> Page:
     return Page(tmp_path / "missing")
 
 
-def _app(page: Page, status: Known | None = None, options: ServerOptions | None = None, metrics: Any = None) -> FastAPI:
+def _app(
+    page: Page,
+    status: Known | None = None,
+    options: ServerOptions | None = None,
+    metrics: Any = None,
+    guarding: Entrance | None = None,
+) -> FastAPI:
     app = application()
     sessions = ScriptedSessions()
     app.state.sessions = sessions
-    install(app, Behind(sessions, status or Known(), metrics or Metrics(), options or ServerOptions(), page, entrance()))
+    behind = (sessions, status or Known(), metrics or Metrics(), options or ServerOptions(), page, guarding or entrance())
+    install(app, Behind(*behind))
     return app
 
 
@@ -208,6 +217,21 @@ async def test_a_page_elsewhere_may_ask_where_it_is_allowed(page: Page) -> None:
     async with _client(_app(page, options=options)) as client:
         answer = await client.get("/api/config", headers={"origin": "https://app.example"})
         assert answer.headers["access-control-allow-origin"] == "https://app.example"
+
+
+async def test_a_page_elsewhere_may_read_why_it_was_refused(page: Page) -> None:
+    options = ServerOptions(allowed_origins=("https://app.example",))
+    origin = {"origin": "https://app.example"}
+    wish = {**origin, "access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+    async with _client(
+        _app(page, options=options, guarding=entrance({"right": Principal("key:right", frozenset({"converse"}))}))
+    ) as client:
+        asked = await client.options("/v1/realtime/calls", headers=wish)
+        assert asked.status_code == 200, "browsers ask without a key whether they may ask with one"
+        answer = await client.post("/v1/realtime/calls", headers={**origin, "authorization": "Bearer wrong"})
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (401, "https://app.example")
+        foreign = await client.get("/api/config", headers={"origin": "https://evil.example"})
+        assert foreign.status_code == 403 and "access-control-allow-origin" not in foreign.headers
 
 
 async def test_the_description_covers_every_route(page: Page) -> None:

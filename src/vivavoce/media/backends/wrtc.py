@@ -68,6 +68,7 @@ class WrtcPeer:
         self._mouth = mouth
         self._connection = webrtc.RTCPeerConnection(configuration)
         self._generator = webrtc.MediaStreamTrackGenerator("audio")
+        self._stream = webrtc.MediaStream([self._generator])
         self._channels: dict[str, Any] = {}
         self._scope = TaskScope(self._failed, limit=4)
         self._gathered = Signal()
@@ -103,7 +104,8 @@ class WrtcPeer:
         for transceiver in transceivers:
             if transceiver is not spoken[0]:
                 transceiver.direction = "inactive"  # pictures, and voices beside the first
-        sender = self._connection.add_track(self._generator)
+        # In a stream, which is what pages play: without one their `event.streams` is empty.
+        sender = self._connection.add_track(self._generator, self._stream)
         parameters = sender.get_parameters()
         for encoding in parameters.encodings:
             encoding.max_bitrate = self._settings["bitrate"]

@@ -98,7 +98,8 @@ def install(app: FastAPI, behind: Behind) -> None:
     if behind.dashboard is not None:
         app.include_router(dashboard_router(behind.dashboard))
     app.include_router(_page(behind.page))
-    if behind.options.allowed_origins:
+    app.add_middleware(EntranceMiddleware, entrance=behind.entrance)
+    if behind.options.allowed_origins:  # outside the entrance: a page is to read why it was refused
         app.add_middleware(
             CORSMiddleware,
             allow_origins=behind.options.allowed_origins,
@@ -106,7 +107,6 @@ def install(app: FastAPI, behind: Behind) -> None:
             allow_headers=["*"],
             expose_headers=["Location"],
         )
-    app.add_middleware(EntranceMiddleware, entrance=behind.entrance)
     app.add_middleware(problems.GuardMiddleware, guard=Guard(behind.options))
     app.add_middleware(problems.RequestIdMiddleware)
 

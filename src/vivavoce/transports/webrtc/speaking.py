@@ -17,6 +17,7 @@ from vivavoce.transports.limits import Bucket, SlidingWindow
 from vivavoce.transports.realtime.connection import EVENTS_AT_ONCE, EVENTS_PER_SECOND, MAX_EVENT
 from vivavoce.transports.realtime.core import Core
 from vivavoce.transports.realtime.parsing import parsed
+from vivavoce.transports.realtime.sound import RATE
 from vivavoce.transports.webrtc.live import Line, Surroundings
 
 LABEL = "oai-events"
@@ -95,9 +96,10 @@ class RealtimeSpeech:
         """See Spoken."""
         self._core.told(event)
         if self._sounding and isinstance(event, ReplyInterrupted | ResponseCompleted):
-            interrupted = isinstance(event, ReplyInterrupted)
             self._sounding = 0
-            self._buffer("cleared" if interrupted else "stopped")
+            self._buffer("cleared" if isinstance(event, ReplyInterrupted) else "stopped")
+            if isinstance(event, ReplyInterrupted):
+                self._truncated(event)
 
     def sounded(self, audio: ReplyAudio) -> None:
         """See Spoken."""
@@ -105,6 +107,13 @@ class RealtimeSpeech:
         if self._sounding != audio.stamp.generation:
             self._sounding = audio.stamp.generation
             self._buffer("started")
+
+    def _truncated(self, event: ReplyInterrupted) -> None:
+        """Clients truncate what they did not play; on a call the server knows it, and says where it has done so."""
+        item = next((item for item in self._core.items if item.generation == event.stamp.generation), None)
+        if item is not None and event.at < item.samples:
+            end = event.at * 1000 // RATE
+            self._core.teller.tell("conversation.item.truncated", item_id=item.id, content_index=0, audio_end_ms=end)
 
     def _buffer(self, what: str) -> None:
         self._core.teller.tell(f"output_audio_buffer.{what}", response_id=self._response)
