@@ -14,6 +14,7 @@ from tests.live.server import spoken
 from vivavoce.audio.codecs import wav
 from vivavoce.audio.resample import resample
 from vivavoce.contracts.audio import AudioFormat
+from vivavoce.testing.speech import silence, speech_like
 
 LOST = "vv-link[data-phase=lost], vv-link[data-phase=connecting]"
 OPEN = "vv-link[data-phase=open]"
@@ -41,11 +42,20 @@ window.WebSocket = class extends Socket {
 """Counts the answers to `resume`."""
 
 
-def sentence(folder: Path, text: str, behind: float = 2.0) -> Path:
-    """``text`` behind a second of silence and before some more, as Chromium takes it for a microphone."""
-    pcm = bytes(32_000) + spoken(folder, text) + bytes(round(32_000 * behind))
+def sentence(folder: Path, text: str) -> Path:
+    """``text`` spoken, with silence around it, as Chromium takes it for a microphone."""
+    return _microphone(folder, spoken(folder, text))
+
+
+def murmur(folder: Path) -> Path:
+    """The same for ears that hear how loud it is and no words: without a pause in it."""
+    return _microphone(folder, speech_like(1.2))
+
+
+def _microphone(folder: Path, pcm: bytes) -> Path:
     path = folder / "microphone.wav"
-    path.write_bytes(wav.write(resample(pcm, 16_000, 48_000), AudioFormat(48_000)))
+    padded = silence(1.0) + pcm + silence(2.0)
+    path.write_bytes(wav.write(resample(padded, 16_000, 48_000), AudioFormat(48_000)))
     return path
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.browser import reciter
 from tests.browser.pages import true_on, visit
-from tests.browser.talking import BREAK, LOST, OPEN, PLAIN_MICROPHONE, answer, ask, sentence, times, write
+from tests.browser.talking import BREAK, LOST, OPEN, PLAIN_MICROPHONE, answer, ask, murmur, times, write
 from tests.browser.whole_server import whole_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.process, pytest.mark.real_time]
@@ -22,7 +22,7 @@ SAID = "[...document.querySelectorAll('vv-conversation .said, vv-conversation .b
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
 async def test_the_page_comes_back_and_says_what_is_lost(by: signal.Signals, tmp_path: Path) -> None:
-    microphone = await asyncio.to_thread(sentence, tmp_path, SPOKEN)
+    microphone = await asyncio.to_thread(murmur, tmp_path)
     async with (
         whole_server(tmp_path, *reciter.SCRIPTED) as server,
         visit(server.url, microphone=microphone, once=True, script=PLAIN_MICROPHONE) as seen,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import subprocess
 import sys
 import wave
 from collections.abc import AsyncIterator, Sequence
@@ -33,13 +34,13 @@ class WholeServer:
         self._command = [*within, *serve, "--set", f"server.keys_file={self.keys}", *arguments]
         self._environment = environment(folder)
         self._within = within
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
         """Returns when it is ready."""
-        self._process = await asyncio.create_subprocess_exec(*self._command, env=self._environment, cwd=ROOT)
+        self._process = await asyncio.to_thread(subprocess.Popen, self._command, env=self._environment, cwd=ROOT)
         for _ in range(round(STARTS_WITHIN / 0.1)):
-            assert self._process.returncode is None, "the server did not start"
+            assert self._process.poll() is None, "the server did not start"
             health = await self._get("/health")
             if health and health["ready"]:
                 return
@@ -49,10 +50,9 @@ class WholeServer:
     async def stop(self, by: signal.Signals = signal.SIGTERM) -> None:
         """Returns when it is gone. Idempotent."""
         process, self._process = self._process, None
-        if process is not None and process.returncode is None:
-            process.send_signal(by)
         if process is not None:
-            await asyncio.wait_for(process.wait(), 30)
+            process.send_signal(by)
+            await asyncio.to_thread(process.wait, 30)
 
     async def get(self, path: str) -> Any:
         """What it answers."""

@@ -29,6 +29,8 @@ const INPUT_RATE = 16_000;
 /** The page comes back whenever its server does, however long that takes. */
 const FOR_EVER = Number.MAX_SAFE_INTEGER;
 const NEVER_OPENED = 1006;
+/** Root mean square from which sound may have been speech: −40 dBFS. */
+const AUDIBLE = 0.01;
 
 export class App {
   readonly store = new Store(initial);
@@ -37,6 +39,8 @@ export class App {
 
   private readonly client: RealtimeVoiceClient;
   private readonly tabs = new Tabs(() => void this.giveUp());
+  /** The loudest that was heard since there is no connection. */
+  private unheard = 0;
   /** Whether the connection of the moment ever stood. */
   private opened = false;
 
@@ -169,6 +173,7 @@ export class App {
   private listen(): void {
     const { client, store } = this;
     client.on("statechange", ({ to }) => {
+      if (to === "RECONNECTING" && store.state.link === "open") this.unheard = 0;
       if ((to === "CONNECTING" || to === "RECONNECTING") && !store.state.key) store.update({ link: "connecting" });
     });
     client.on("message", (message) => {
@@ -177,9 +182,14 @@ export class App {
       store.update((state) => ({ ...onServer(state, message as ServerMessage), unsent: client.unsent }));
     });
     client.on("session_resumed", () => store.update((state) => onBack(state, client.settings)));
-    client.on("audio_gap", ({ seconds }) => this.complain(`${seconds.toFixed(1)} s of what was said did not reach the server. Say it again.`));
+    client.on("audio_gap", ({ seconds }) => {
+      if (this.unheard > AUDIBLE) this.complain(`${seconds.toFixed(1)} s of what was said did not reach the server. Say it again.`);
+    });
     client.on("disconnected", (gone) => void this.lost(gone));
-    client.on("level", (levels) => Object.assign(this.levels, levels));
+    client.on("level", (levels) => {
+      Object.assign(this.levels, levels);
+      if (store.state.link !== "open") this.unheard = Math.max(this.unheard, this.levels.microphone);
+    });
     client.on("sound_blocked", (soundBlocked) => store.update({ soundBlocked }));
     client.on("listening_stopped", () => store.update({ microphone: "off", held: false, speech: false }));
     client.on("error", (error) => this.failed(error));
