@@ -25,6 +25,8 @@ SECONDS_PER_CHARACTER = 0.06
 RECITE = "recite"
 """What to type to be told what the conversation holds."""
 
+AT_LENGTH = "at length"
+
 SETTINGS = ("--set", "engines.tts=reciter", "--set", "engines.llm=reciter")
 SCRIPTED = (*SETTINGS, *(part for kind in ("stt", "vad", "turn") for part in ("--set", f"engines.{kind}=scripted")))
 """No engine is real: the server is up at once."""
@@ -56,7 +58,7 @@ def open_port(kind: str, name: str, settings: dict[str, Any]) -> Any:
 
 
 def answer(messages: Sequence[Message]) -> str:
-    """Some seven seconds of speech; or each thing that was said and answered, in a few words."""
+    """Something; or each thing that was said and answered, in a few words."""
     talk = [message for message in messages if message.role in ("user", "assistant")]
     asked = talk[-1].text
     if asked == RECITE:
@@ -65,7 +67,9 @@ def answer(messages: Sequence[Message]) -> str:
 
 
 def about(asked: str) -> str:
-    """The reply to whatever else is asked."""
+    """The reply to whatever else is asked: some seven seconds of speech where it is asked at length."""
+    if not asked.endswith(AT_LENGTH):
+        return f"About {asked}: it ends."
     return f"About {asked}: " + "and so it goes on and on for a good while longer, " * 2 + "until it ends."
 
 

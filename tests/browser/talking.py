@@ -65,37 +65,42 @@ async def write(page: Page, text: str) -> None:
     await page.keyboard.press("Enter")
 
 
-def turn(text: str) -> str:
-    """The newest turn in which ``text`` was said, as an expression on the page."""
-    return f"[...document.querySelectorAll('vv-conversation li')].filter((li) => {said(text)}).at(-1)"
-
-
-def said(text: str) -> str:
-    return f"li.querySelector('.said')?.textContent === {json.dumps(text)}"
+def turns(text: str) -> str:
+    """The turns in which ``text`` was said, as an expression on the page."""
+    said = f"li.querySelector('.said')?.textContent === {json.dumps(text)}"
+    return f"[...document.querySelectorAll('vv-conversation li')].filter((li) => {said})"
 
 
 async def times(page: Page, text: str) -> int:
     """In how many turns that was said."""
-    return int(
-        await page.evaluate(f"[...document.querySelectorAll('vv-conversation li')].filter((li) => {said(text)}).length")
-    )
+    return int(await page.evaluate(f"{turns(text)}.length"))
 
 
 async def answer(page: Page, text: str) -> str:
     """The whole reply to the newest turn in which ``text`` was said, once it has been heard."""
-    reply = f"{turn(text)}?.querySelector('.reply')"
+    reply = f"{turns(text)}.at(-1)?.querySelector('.reply')"
     await true_on(page, f"{reply}?.dataset.phase === 'done'")
     return str(await page.evaluate(f"{reply}.textContent"))
+
+
+async def answer_again(page: Page, text: str, before: int) -> str:
+    """The reply to ``text``, which was said so many times ``before``."""
+    await true_on(page, f"{turns(text)}.length > {before}")
+    return await answer(page, text)
 
 
 async def ask(page: Page, text: str) -> str:
     """Type it; its reply."""
     before = await times(page, text)
     await write(page, text)
-    await true_on(
-        page, f"[...document.querySelectorAll('vv-conversation li')].filter((li) => {said(text)}).length > {before}"
-    )
-    return await answer(page, text)
+    return await answer_again(page, text, before)
+
+
+async def wait_in_line(page: Page, *texts: str) -> None:
+    """The page shows that these wait for the connection, in this order."""
+    shown = "[...document.querySelectorAll('vv-conversation .waiting p:first-child')].map((one) => one.textContent)"
+    await true_on(page, f"JSON.stringify({shown}) === {json.dumps(json.dumps(texts, separators=(',', ':')))}")
+    assert await page.input_value("#say") == "", "they were taken"
 
 
 async def listened(page: Page, seconds: float) -> None:

@@ -16,7 +16,7 @@ from playwright.async_api import Page, Route
 
 from tests.browser import reciter
 from tests.browser.pages import true_on, visit
-from tests.browser.talking import BREAK, LOST, OPEN, RESUMPTIONS, answer, ask, times, write
+from tests.browser.talking import BREAK, LOST, OPEN, RESUMPTIONS, answer, ask, times, wait_in_line, write
 from tests.browser.whole_server import WholeServer
 from tests.live.wire_cutter import WireCutter, wire_cutter
 from vivavoce.services import keys
@@ -58,11 +58,11 @@ async def enter(page: Page, key: str) -> None:
     await page.wait_for_selector(OPEN)
 
 
-async def made(server: WholeServer, name: str, *scopes: str) -> str:
-    """A key, once the server knows it."""
-    _, key = await asyncio.to_thread(keys.create, server.keys, name, scopes, 0.0)
-    await until_answered(server, key, HTTPStatus.OK)
-    return key
+async def made(server: WholeServer, **wanted: str) -> list[str]:
+    """Keys, each by its name and scope, once the server knows them."""
+    found = [await asyncio.to_thread(keys.create, server.keys, name, [scope], 0.0) for name, scope in wanted.items()]
+    await until_answered(server, found[-1][1], HTTPStatus.OK)
+    return [key for _, key in found]
 
 
 async def revoke(server: WholeServer, name: str, key: str) -> None:
@@ -88,7 +88,7 @@ async def until_answered(server: WholeServer, key: str, status: HTTPStatus) -> N
 
 
 async def test_a_token_that_is_used_up_is_replaced_by_itself(server: WholeServer) -> None:
-    key = await made(server, "guest", "converse")
+    [key] = await made(server, guest="converse")
     spoiled = 0
 
     async def spoil(route: Route) -> None:
@@ -125,7 +125,7 @@ async def test_a_token_whose_time_is_over_is_asked_for_and_the_conversation_goes
         await page.locator(ASKED).filter(has_text="its time is over").wait_for()
         assert await page.inner_text("vv-link") == "Refused"
         await write(page, "the sea")
-        assert await page.locator(".waiting p:first-child").all_inner_texts() == ["the sea"]
+        await wait_in_line(page, "the sea")
         await enter(page, signed(600))
         assert await answer(page, "the sea") == reciter.about("the sea")
         assert await page.evaluate("window.resumed") == 1 and await page.locator(BREAK).count() == 0
@@ -134,7 +134,7 @@ async def test_a_token_whose_time_is_over_is_asked_for_and_the_conversation_goes
 
 
 async def test_a_key_that_is_revoked_under_an_open_page(server: WholeServer) -> None:
-    first, second, third = [await made(server, name, "admin") for name in ("first", "second", "third")]
+    first, second, third = await made(server, first="admin", second="admin", third="admin")
     async with guest(server) as (page, cutter):
         await enter(page, first)
         await ask(page, "the hills")
@@ -165,7 +165,7 @@ async def test_a_key_that_is_revoked_under_an_open_page(server: WholeServer) -> 
 
 
 async def test_keys_are_made_shown_once_and_revoked_in_the_settings(server: WholeServer) -> None:
-    strong, weak = await made(server, "landlord", "admin"), await made(server, "lodger", "converse")
+    strong, weak = await made(server, landlord="admin", lodger="converse")
     async with guest(server, "#/settings") as (page, _):
         await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         await page.fill("#api-key", weak)

@@ -17,6 +17,8 @@ from tests.browser.whole_server import WholeServer, whole_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.process, pytest.mark.real_time]
 
+SEA, HILLS = (f"{place} {reciter.AT_LENGTH}" for place in ("the sea", "the hills"))
+
 
 async def test_the_link_goes_down_and_up_in_mid_reply(tmp_path: Path) -> None:
     async with (
@@ -26,26 +28,26 @@ async def test_the_link_goes_down_and_up_in_mid_reply(tmp_path: Path) -> None:
     ):
         page = seen.page
         await warm_up(page)
-        await write(page, "the sea")
+        await write(page, SEA)
         await listened(page, 2)
         await network.switch("down")
         await asyncio.sleep(3)  # no wait: this is how long it is away
         await network.switch("up")
-        await heard_whole(page, server, "the sea")
+        await heard_whole(page, server, SEA)
 
         await page.evaluate("window.tapped = []")
         resumed = await page.evaluate("window.resumed")
-        await write(page, "the hills")
+        await write(page, HILLS)
         await listened(page, 2)
         await network.switch("down")
         await page.wait_for_selector(LOST, timeout=60_000)  # a ping, and its answer that does not come
         await network.switch("up")
         await true_on(page, f"window.resumed > {resumed}")
-        await heard_whole(page, server, "the hills")
+        await heard_whole(page, server, HILLS)
 
         assert await page.locator(BREAK).count() == 0, "it is the same conversation"
         recited = await ask(page, reciter.RECITE)
-        expected = "user the sea; assistant About the sea:; user the hills; assistant About the hills:"
+        expected = "user the sea at; assistant About the sea; user the hills at; assistant About the hills"
         assert recited.endswith(expected) and recited.count("the sea") == 2
 
 
