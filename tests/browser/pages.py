@@ -33,22 +33,28 @@ async def visit(
     url: str,
     *,
     microphone: Path | None = None,
+    once: bool = False,
     allowed: bool = True,
     script: str = "",
+    browser: Path | None = None,
     more_flags: Sequence[str] = (),
     **context: Any,
 ) -> AsyncIterator[Visit]:
-    """Open ``url``. ``script`` runs before the page's own; ``context`` goes to the browser context."""
+    """Open ``url``.
+
+    The microphone plays over and over, or ``once``. ``script`` runs before the page's own. ``browser`` is a
+    program that starts Chromium; ``context`` goes to the browser context.
+    """
     require(CHROMIUM, "Chromium is not installed (Debian: apt-get install chromium)")
     flags = ["--no-sandbox", "--use-fake-device-for-media-stream"]
     if allowed:
         flags.append("--use-fake-ui-for-media-stream")
     flags += more_flags
     if microphone is not None:
-        flags.append(f"--use-file-for-fake-audio-capture={microphone}")
+        flags.append(f"--use-file-for-fake-audio-capture={microphone}{'%noloop' if once else ''}")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=flags)
-        page = await (await browser.new_context(**context)).new_page()
+        running = await playwright.chromium.launch(executable_path=browser or CHROMIUM, headless=True, args=flags)
+        page = await (await running.new_context(**context)).new_page()
         seen = Visit(page)
         page.on("console", lambda m: seen.complaints.append(m.text) if m.type in ("warning", "error") else None)
         page.on("pageerror", lambda error: seen.complaints.append(str(error)))
@@ -57,7 +63,7 @@ async def visit(
             await page.add_init_script(script)
         await page.goto(url)
         yield seen
-        await browser.close()
+        await running.close()
 
 
 async def true_on(page: Page, expression: str) -> None:

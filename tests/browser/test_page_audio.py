@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.async_api import Page
 
+from tests.browser.ear import FADE, TAP, tapped
 from tests.browser.fake_server import FakeServer, fake_server
 from tests.browser.pages import recording, true_on, visit
 
@@ -23,7 +23,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.real_time]
 RATE = 24_000
 QUANTUM = 128
 PREFILL = 1_200
-FADE = 120
 
 # Renders `quanta` blocks; each step posts its messages to the worklet before the block it names.
 OFFLINE = """
@@ -52,24 +51,6 @@ async ({ rate, quanta, steps }) => {
   await new Promise((done) => setTimeout(done, 50));
   return { samples: Array.from(rendered.getChannelData(0)), reports, counts };
 }
-"""
-
-# Keeps what the page's playback node puts out.
-TAP = """
-window.tapped = [];
-const Node = AudioWorkletNode;
-window.AudioWorkletNode = class extends Node {
-  constructor(context, name, options) {
-    super(context, name, options);
-    if (name !== "vivavoce-playback") return;
-    context.audioWorklet.addModule("/test/tap.js").then(() => {
-      const tap = new Node(context, "tap", { numberOfOutputs: 0 });
-      tap.port.onmessage = ({ data }) => window.tapped.push(data);
-      this.connect(tap);
-      window.tapReady = true;
-    });
-  }
-};
 """
 
 
@@ -184,12 +165,6 @@ async def test_clear_is_silence_within_one_quantum_and_stale_frames_stay_unheard
     np.testing.assert_array_equal(out[60 * QUANTUM : 60 * QUANTUM + len(newer)], newer)
     assert (1, 25 * QUANTUM) in reports
     assert reports[-1] == (2, len(newer))
-
-
-async def tapped(page: Page) -> np.ndarray[Any, Any]:
-    """What the page has played, up to the silence behind it, in the units of PCM16."""
-    await true_on(page, "window.tapped.slice(-8).every((block) => block.every((value) => value === 0))")
-    return np.array(await page.evaluate("window.tapped.flatMap((block) => Array.from(block))")) * 32_768
 
 
 async def play_unevenly(server: FakeServer, pcm: np.ndarray[Any, Any], seed: int) -> None:

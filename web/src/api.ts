@@ -19,7 +19,7 @@ export interface Asked {
   signal?: AbortSignal;
 }
 
-/** Told when the server asks for a key it was not given. */
+/** Told `wanted` when the server does not take the key it was given, or was given none; `given` when somebody entered one. */
 export const keyWanted = new EventTarget();
 
 /** The key that is kept for this tab, where there is one: the same as for conversations. */

@@ -9,7 +9,7 @@ import {
 } from "../../clients/js/src/index";
 import type { KeyProblem, Keys } from "./key";
 import type { Mode, ProviderKind, ServerMessage } from "./protocol";
-import { currentReply, initial, microphoneProblem, onBack, onLost, onMicrophoneProblem, onServer } from "./state";
+import { canType, currentReply, initial, microphoneProblem, onBack, onLost, onMicrophoneProblem, onServer } from "./state";
 import { Store } from "./store";
 import { Tabs } from "./tabs";
 
@@ -29,6 +29,8 @@ const INPUT_RATE = 16_000;
 /** The page comes back whenever its server does, however long that takes. */
 const FOR_EVER = Number.MAX_SAFE_INTEGER;
 const NEVER_OPENED = 1006;
+/** Root mean square from which sound may have been speech: −40 dBFS. */
+const AUDIBLE = 0.01;
 
 export class App {
   readonly store = new Store(initial);
@@ -37,6 +39,8 @@ export class App {
 
   private readonly client: RealtimeVoiceClient;
   private readonly tabs = new Tabs(() => void this.giveUp());
+  /** The loudest that was heard since there is no connection. */
+  private unheard = 0;
   /** Whether the connection of the moment ever stood. */
   private opened = false;
 
@@ -60,9 +64,13 @@ export class App {
     return { sent: samplesSent / INPUT_RATE, lost: samplesLost / INPUT_RATE, underruns, stale, roundTrip: roundTripMs };
   }
 
-  /** Try this key from now on. */
+  /** Use this key from now on. */
   useKey(key: string): void {
     this.keys.use(key);
+    const { link, key: problem } = this.store.state;
+    // A conversation that goes on goes on; one that was ended is not begun again by this.
+    if (link === "open" || (link === "refused" && !problem)) return;
+    this.store.update({ key: null, link: "connecting" });
     this.start();
   }
 
@@ -111,11 +119,18 @@ export class App {
     if (currentReply(this.store.state)) this.client.interrupt();
   }
 
-  /** False where it could not be sent. */
+  /** Where the connection is away it waits. False where it could not be taken. */
   say(text: string): boolean {
     void this.client.unlock();
-    if (!this.store.state.settings) return false;
-    this.client.sendText(text);
+    if (!canType(this.store.state)) return false;
+    try {
+      this.client.sendText(text);
+    } catch (error) {
+      if (!(error instanceof VoiceError)) throw error;
+      this.complain(error.message);
+      return false;
+    }
+    this.store.update({ unsent: this.client.unsent });
     return true;
   }
 
@@ -158,17 +173,23 @@ export class App {
   private listen(): void {
     const { client, store } = this;
     client.on("statechange", ({ to }) => {
-      if (to === "CONNECTING" || to === "RECONNECTING") store.update({ link: "connecting" });
+      if (to === "RECONNECTING" && store.state.link === "open") this.unheard = 0;
+      if ((to === "CONNECTING" || to === "RECONNECTING") && !store.state.key) store.update({ link: "connecting" });
     });
     client.on("message", (message) => {
       this.opened = true;
       // Of what the server says the page looks at a part; the rest passes by.
-      store.update((state) => onServer(state, message as ServerMessage));
+      store.update((state) => ({ ...onServer(state, message as ServerMessage), unsent: client.unsent }));
     });
     client.on("session_resumed", () => store.update((state) => onBack(state, client.settings)));
-    client.on("audio_gap", ({ seconds }) => this.complain(`${seconds.toFixed(1)} s of what was said did not reach the server. Say it again.`));
+    client.on("audio_gap", ({ seconds }) => {
+      if (this.unheard > AUDIBLE) this.complain(`${seconds.toFixed(1)} s of what was said did not reach the server. Say it again.`);
+    });
     client.on("disconnected", (gone) => void this.lost(gone));
-    client.on("level", (levels) => Object.assign(this.levels, levels));
+    client.on("level", (levels) => {
+      Object.assign(this.levels, levels);
+      if (store.state.link !== "open") this.unheard = Math.max(this.unheard, this.levels.microphone);
+    });
     client.on("sound_blocked", (soundBlocked) => store.update({ soundBlocked }));
     client.on("listening_stopped", () => store.update({ microphone: "off", held: false, speech: false }));
     client.on("error", (error) => this.failed(error));
@@ -177,7 +198,7 @@ export class App {
   private async lost(gone: Disconnected): Promise<void> {
     // This page itself went.
     if (gone.reason === "closed") return;
-    this.store.update((state) => onLost(state, gone));
+    this.store.update((state) => ({ ...onLost(state, gone), unsent: this.client.unsent }));
     // Browsers do not say why a socket was refused: find out whether it is for want of a key.
     if (this.opened || this.keys.needed || gone.code !== NEVER_OPENED) return;
     const admission = await this.keys.admit();
@@ -187,19 +208,22 @@ export class App {
   /** Where a key is needed: first a token, then the socket. */
   private async address(): Promise<URL> {
     this.opened = false;
+    if (this.store.state.key) throw notAdmitted(false);
     if (!this.keys.needed) return this.url;
     const admission = await this.keys.admit();
     if (!admission.admitted) {
-      if (admission.problem !== "away") this.wantKey(admission.problem);
-      throw new VoiceError("not_admitted", "the server did not let this page in", { retryable: true });
+      if (admission.problem === "away") throw notAdmitted(true);
+      this.wantKey(admission.problem);
+      throw notAdmitted(false);
     }
     const url = new URL(this.url);
     url.searchParams.set("token", admission.token);
     return url;
   }
 
+  /** Nothing is tried until there is another; what was typed waits for it. */
   private wantKey(key: KeyProblem): void {
-    void this.client.disconnect();
+    void this.client.stopListening();
     this.store.update({ key, link: "refused", settings: null, notice: null });
   }
 
@@ -234,4 +258,8 @@ export class App {
   private complain(text: string): void {
     this.store.update({ notice: { tone: "error", text } });
   }
+}
+
+function notAdmitted(retryable: boolean): VoiceError {
+  return new VoiceError("not_admitted", "the server did not let this page in", { retryable });
 }

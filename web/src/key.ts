@@ -4,7 +4,7 @@
  */
 
 /** What stands between the page and the server; the words for people are the view's. */
-export type KeyProblem = "wanted" | "wrong" | "weak" | "blocked";
+export type KeyProblem = "wanted" | "wrong" | "ended" | "weak" | "bound" | "blocked";
 
 export type Admission =
   | { admitted: true; token: string }
@@ -22,11 +22,15 @@ export interface Keeper {
 export type Ask = (url: URL, init: RequestInit) => Promise<Response>;
 
 const NAME = "vivavoce.key";
+/** Ephemeral keys are bound to a session of another protocol. */
+const EPHEMERAL = "ek_";
 /** Scopes that allow a conversation. */
 const ENOUGH = ["converse", "admin"];
 
 export class Keys {
   private key: string;
+  /** Whether the key was good once: one that is refused now was revoked, or its time is over. */
+  private proven: boolean;
 
   constructor(
     private readonly url: URL,
@@ -34,6 +38,7 @@ export class Keys {
     private readonly ask: Ask,
   ) {
     this.key = keptKey(keeper);
+    this.proven = this.needed;
   }
 
   /** Whether there is a key, and so every connection needs a token. */
@@ -44,6 +49,7 @@ export class Keys {
   /** From now on this one; nothing is known of it yet. */
   use(key: string): void {
     this.key = key.trim();
+    this.proven = false;
   }
 
   /** Exchange the key for a token. A key that is right is kept, one that is wrong is forgotten. */
@@ -58,9 +64,9 @@ export class Keys {
       case 200:
         return this.admitted(answer);
       case 401:
-        return this.refused(this.key ? "wrong" : "wanted");
+        return this.forgotten(!this.key ? "wanted" : this.proven ? "ended" : "wrong");
       case 403:
-        return this.refused("weak");
+        return this.refused(this.key.startsWith(EPHEMERAL) ? "bound" : "weak");
       case 429:
         return { admitted: false, problem: "blocked" };
       default:
@@ -82,13 +88,19 @@ export class Keys {
     const { token, scopes } = body as { token?: unknown; scopes?: unknown };
     if (typeof token !== "string") return { admitted: false, problem: "away" };
     if (Array.isArray(scopes) && !ENOUGH.some((scope) => scopes.includes(scope))) return this.refused("weak");
+    this.proven = this.needed;
     if (this.key) this.keeper?.setItem(NAME, this.key);
     return { admitted: true, token };
   }
 
+  private forgotten(problem: KeyProblem): Admission {
+    this.keeper?.removeItem(NAME);
+    return this.refused(problem);
+  }
+
+  /** What is kept stays: a key that does not allow a conversation may open other views. */
   private refused(problem: KeyProblem): Admission {
     this.key = "";
-    this.keeper?.removeItem(NAME);
     return { admitted: false, problem };
   }
 }

@@ -1,5 +1,6 @@
 /** Shows one view at a time, the one the address names. The view to talk is never taken apart: it may be listening. */
 
+import { keyWanted } from "./api";
 import { type Nav, nameOf } from "./components/nav";
 import { parseRoute, type Route, type ViewName } from "./router";
 import { Panel } from "./views/panel";
@@ -15,6 +16,7 @@ export class Shell {
 
   start(): void {
     window.addEventListener("hashchange", () => this.follow(true));
+    keyWanted.addEventListener("given", () => this.follow(false));
     this.skip.addEventListener("click", (event) => {
       event.preventDefault();
       this.main.focus();

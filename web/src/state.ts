@@ -49,6 +49,8 @@ export interface State {
   modes: Ready["modes"];
   textLimit: number;
   turns: Turn[];
+  /** Typed, and not known to have arrived. */
+  unsent: readonly string[];
   notice: Notice | null;
   /** Why a key is asked for; null while none is. */
   key: KeyProblem | null;
@@ -72,6 +74,7 @@ export const initial: State = {
   modes: ["auto", "push_to_talk"],
   textLimit: 5000,
   turns: [],
+  unsent: [],
   notice: null,
   key: null,
   soundBlocked: false,
@@ -130,6 +133,8 @@ const ENDED: Record<string, string> = {
 
 export function onLost(state: State, gone: Disconnected): State {
   const after = { ...state, speech: false, settings: null };
+  // The form that asks for a key says more.
+  if (state.key) return { ...after, link: "refused", notice: null };
   if (gone.retryIn === null) {
     const text = ENDED[gone.reason] ?? "There is no connection to the server. Reload the page to try again.";
     return { ...after, link: "refused", notice: { tone: "error", text } };
@@ -151,6 +156,21 @@ export function onLost(state: State, gone: Disconnected): State {
 /** The session goes on as if nothing had happened. */
 export function onBack(state: State, settings: Settings | null): State {
   return { ...state, link: "open", settings, notice: null, key: null };
+}
+
+/** Whether what is typed now will be said some time. */
+export function canType(state: State): boolean {
+  return state.link !== "refused" || state.key !== null;
+}
+
+/** Sessions the turns belong to, in order. The present one is the last, though nothing may have been said in it. */
+export function sessionsOf(state: State): string[] {
+  const all = state.turns.map((turn) => sessionOf(turn));
+  return [...new Set(state.turns.length > 0 ? [...all, state.session] : all)];
+}
+
+export function sessionOf(turn: Turn): string {
+  return turn.key.slice(0, turn.key.lastIndexOf("/"));
 }
 
 const MICROPHONE: Record<MicrophoneProblem, string> = {

@@ -118,6 +118,11 @@ export class RealtimeVoiceClient {
     return this.runner.metrics();
   }
 
+  /** Typed texts that the server is not known to have, in order: they go out when the connection is back. */
+  get unsent(): readonly string[] {
+    return this.runner.session.traffic.outgoing.texts;
+  }
+
   get listening(): boolean {
     return this.microphone !== null;
   }

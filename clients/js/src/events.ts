@@ -45,7 +45,7 @@ export interface Disconnected {
    * the session goes on elsewhere. `gave_up`: too many tries. `full`, `failed`, `lost`: it will be tried again.
    */
   readonly reason: "closed" | "ended" | "refused" | "taken_over" | "gave_up" | "full" | "failed" | "lost";
-  /** WebSocket close code; 1006 where there was none. */
+  /** WebSocket close code; where there was none 1006, or 1008 if the source of the address or token refused. */
   readonly code: number;
   /** Seconds until the next try; null where there is none. */
   readonly retryIn: number | null;

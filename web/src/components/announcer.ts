@@ -3,7 +3,8 @@
  * Replies are spoken aloud already; a second voice over them would only disturb.
  */
 
-import type { State, Turn } from "../state";
+import { type State, sessionOf, type Turn } from "../state";
+import { NEW_SESSION } from "./conversation";
 import { setText, View } from "./dom";
 
 export class Announcer extends View {
@@ -14,7 +15,7 @@ export class Announcer extends View {
 
   protected render(state: State): void {
     const turn = state.turns.at(-1);
-    if (turn) setText(this, words(turn));
+    if (turn) setText(this, sessionOf(turn) === state.session ? words(turn) : NEW_SESSION);
   }
 }
 

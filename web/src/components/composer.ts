@@ -1,6 +1,6 @@
 /** The text box: for people without a microphone, or in a quiet room. */
 
-import type { State } from "../state";
+import { canType, type State } from "../state";
 import { h, View } from "./dom";
 
 export class Composer extends View {
@@ -25,7 +25,7 @@ export class Composer extends View {
   }
 
   protected render(state: State): void {
-    this.send.disabled = state.settings === null;
+    this.send.disabled = !canType(state);
     this.box.maxLength = state.textLimit;
   }
 }

@@ -1,9 +1,12 @@
 /** The turns so far: what was said, what was answered, how long it took. */
 
 import { splitHeard } from "../heard";
-import type { Reply, State, Turn } from "../state";
+import { type Reply, sessionOf, sessionsOf, type State, type Turn } from "../state";
 import { h, setText, View } from "./dom";
 import { commonScale, Latency } from "./latency";
+
+/** Stands where a session ends that could not be taken up again. */
+export const NEW_SESSION = "A new conversation: the one above could not go on, and nothing of it is remembered.";
 
 /** Turns that share the scale of the latency bars. */
 const COMPARED = 20;
@@ -18,6 +21,7 @@ export class Conversation extends View {
     h("p", { textContent: "No microphone? Type instead." }),
   );
   private shown = new Map<string, TurnItem>();
+  private readonly breaks = new Map<string, HTMLElement>();
   /** The newest turn stays in sight until the reader scrolls up. */
   private follow = true;
 
@@ -30,24 +34,48 @@ export class Conversation extends View {
   }
 
   protected render(state: State): void {
-    this.invitation.hidden = state.turns.length > 0;
+    this.invitation.hidden = state.turns.length + state.unsent.length > 0;
     const scale = commonScale(state.turns.slice(-COMPARED).flatMap((turn) => turn.waterfall ?? []));
     const before = this.shown;
     this.shown = new Map();
-    for (const turn of state.turns) {
-      const item = before.get(turn.key) ?? new TurnItem();
-      before.delete(turn.key);
-      item.show(turn, scale);
-      this.shown.set(turn.key, item);
-      if (!item.element.isConnected) this.list.append(item.element);
+    const items: HTMLElement[] = [];
+    for (const [index, session] of sessionsOf(state).entries()) {
+      if (index > 0) items.push(this.breakBefore(session));
+      for (const turn of state.turns.filter((one) => sessionOf(one) === session)) {
+        const item = before.get(turn.key) ?? new TurnItem();
+        item.show(turn, scale);
+        this.shown.set(turn.key, item);
+        items.push(item.element);
+      }
     }
-    for (const gone of before.values()) gone.element.remove();
+    // With a connection they are turns in no time.
+    if (state.link !== "open") items.push(...state.unsent.map(waiting));
+    arrange(this.list, items);
     this.toNewest();
+  }
+
+  private breakBefore(session: string): HTMLElement {
+    const known = this.breaks.get(session) ?? h("li", { className: "break", textContent: NEW_SESSION });
+    this.breaks.set(session, known);
+    return known;
   }
 
   private toNewest(): void {
     if (this.follow) this.scrollTop = this.scrollHeight;
   }
+}
+
+/** A text that waits for the connection. */
+function waiting(text: string): HTMLElement {
+  return h("li", { className: "waiting" }, h("p", { textContent: text }), h("p", { className: "note", textContent: "Waits for the connection" }));
+}
+
+/** What is there already stays where it is. */
+function arrange(list: HTMLElement, items: readonly HTMLElement[]): void {
+  for (const [index, item] of items.entries()) {
+    if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
+  }
+  while (list.children.length > items.length) list.lastElementChild?.remove();
 }
 
 class TurnItem {

@@ -7,7 +7,9 @@ import { h, setText, View } from "./dom";
 const WORDS: Record<KeyProblem, string> = {
   wanted: "This server wants a key. “vivavoce key create” makes one.",
   wrong: "The server does not know this key. Check it, or make another with “vivavoce key create”.",
+  ended: "The server does not take this key any more: it was revoked, or its time is over. Enter another; what you typed is kept.",
   weak: "This key does not allow a conversation: it needs the scope “converse”.",
+  bound: "This key is bound to another kind of session. Enter one that “vivavoce key create” made.",
   blocked: "Too many wrong keys came from here. Wait a minute, then try again.",
 };
 

@@ -50,6 +50,10 @@ export class Configuration extends Panel {
     });
   }
 
+  protected override left(): void {
+    this.keys.conceal();
+  }
+
   private draw(): void {
     const sought = this.search.value.trim().toLowerCase();
     const wanted = this.found.filter((setting) => {
@@ -139,17 +143,35 @@ class Keys {
     await this.attempt(async () => {
       const made = await send<KeyInfo & { key: string }>("POST", "api/keys", { name: this.name.value.trim(), scopes });
       this.made.hidden = false;
-      this.made.replaceChildren("Copy it now, it is not shown again: ", h("code", { textContent: made.key }));
+      const code = h("code", { textContent: made.key });
+      const copy = button("Copy", () => void this.copy(code, copy));
+      this.made.replaceChildren("Copy it now, it is not shown again: ", code, " ", copy);
       this.name.value = "";
       await this.load();
     });
+  }
+
+  /** What was shown once is shown no more. */
+  conceal(): void {
+    this.made.hidden = true;
+    this.made.replaceChildren();
+  }
+
+  private async copy(code: HTMLElement, copy: HTMLElement): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      setText(copy, "Copied");
+    } catch {
+      // No clipboard without a secure page: selected, it takes one key press.
+      getSelection()?.selectAllChildren(code);
+    }
   }
 
   private async revoke(key: KeyInfo): Promise<void> {
     if (!(await confirmed(`Revoke the key “${key.name}”? Whoever uses it is refused from now on.`, "Revoke"))) return;
     await this.attempt(async () => {
       await send("DELETE", `api/keys/${encodeURIComponent(key.id)}`);
-      this.made.hidden = true;
+      this.conceal();
       await this.load();
     });
   }

@@ -32,6 +32,11 @@ export class Outgoing {
     return this.waiting.length;
   }
 
+  /** Texts that the server is not known to have, in order. */
+  get texts(): string[] {
+    return [...this.unproven, ...this.waiting].flatMap(({ message }) => (message.type === "text" ? message.text : []));
+  }
+
   /** Number of the last message that was sent: the id of a ping that proves it and all before it. */
   get last(): number {
     return this.numbered;

@@ -285,18 +285,22 @@ export class Session {
     for (const timer of TIMERS) this.tell({ do: "disarm", timer });
     const { reason, delay } = verdict;
     if (delay === null) {
-      this.ticket = null;
-      this.session = "";
       this.ready = null;
       this.unheard = this.traffic.backlog.end;
-      // A session that is over for good answers nothing that was said to it.
-      if (FINAL.has(reason)) this.traffic.outgoing.clear();
+      if (FINAL.has(reason)) this.forget();
     } else {
       this.tell({ do: "arm", timer: "retry", ms: delay * 1000 });
     }
     const attempt = this.reconnection.attempts;
     this.to(delay === null ? "idle" : "waiting");
     this.emit("disconnected", { reason, code, retryIn: delay, attempt });
+  }
+
+  /** A session that is over for good answers nothing that was said to it. Any other may still be there for the next `connect`. */
+  private forget(): void {
+    this.ticket = null;
+    this.session = "";
+    this.traffic.outgoing.clear();
   }
 
   private to(link: Link): void {

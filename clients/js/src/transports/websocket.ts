@@ -16,7 +16,13 @@ export interface SocketLike {
   close(code?: number): void;
 }
 
-/** A value, or how to come by it. */
+/** Close codes of a line that never came about: another try may do; another try would change nothing. */
+const [NEVER_OPENED, REFUSED] = [1006, 1008];
+
+/**
+ * A value, or how to come by it. What is thrown there counts as a connection that failed, which is tried again; a VoiceError that
+ * is not `retryable` ends the tries, as `refused`.
+ */
 export type Source<T> = T | (() => T | Promise<T>);
 
 export interface WebSocketTransportOptions {
@@ -77,7 +83,7 @@ export class SocketLine implements Line {
   ) {
     open().then(
       (socket) => this.attach(socket),
-      (cause: unknown) => this.lost(1006, cause),
+      (cause: unknown) => this.lost(cause instanceof VoiceError && !cause.retryable ? REFUSED : NEVER_OPENED, cause),
     );
   }
 
