@@ -54,14 +54,36 @@ test("a key that was revoked is forgotten", async () => {
   const drawer = new Drawer();
   drawer.setItem("vivavoce.key", "revoked");
   const keys = new Keys(URL_, drawer, server("right").ask);
-  assert.deepEqual(await keys.admit(), { admitted: false, problem: "wrong" });
+  assert.deepEqual(await keys.admit(), { admitted: false, problem: "ended" });
   assert.equal(drawer.kept.size, 0);
+  keys.use("wrong");
+  assert.deepEqual(await keys.admit(), { admitted: false, problem: "wrong" }, "another one was never good");
 });
 
 test("a key without the right to converse is no use here", async () => {
   const keys = new Keys(URL_, null, server("k", ["speak", "listen"]).ask);
   keys.use("k");
   assert.deepEqual(await keys.admit(), { admitted: false, problem: "weak" });
+});
+
+test("a key that is kept for other views stays kept, though it allows no conversation", async () => {
+  const drawer = new Drawer();
+  drawer.setItem("vivavoce.key", "k");
+  const keys = new Keys(URL_, drawer, server("k", ["speak"]).ask);
+  assert.deepEqual(await keys.admit(), { admitted: false, problem: "weak" });
+  assert.deepEqual([keys.needed, [...drawer.kept.values()]], [false, ["k"]]);
+});
+
+test("a key that ends between two connections is told apart from one that was never good; an ephemeral one fits nothing here", async () => {
+  let status = 200;
+  const keys = new Keys(URL_, new Drawer(), async () => new Response(JSON.stringify({ token: "once_1", scopes: ["converse"] }), { status }));
+  keys.use("k");
+  assert.equal((await keys.admit()).admitted, true);
+  status = 401;
+  assert.deepEqual(await keys.admit(), { admitted: false, problem: "ended" });
+  status = 403;
+  keys.use("ek_1");
+  assert.deepEqual(await keys.admit(), { admitted: false, problem: "bound" });
 });
 
 test("whatever else the server says is no matter of keys", async () => {

@@ -5,6 +5,7 @@ import { splitHeard } from "../src/heard";
 import type { Ready, ServerMessage, Waterfall } from "../src/protocol";
 import {
   activity,
+  canType,
   currentReply,
   initial,
   microphoneProblem,
@@ -12,6 +13,7 @@ import {
   onLost,
   onMicrophoneProblem,
   onServer,
+  sessionsOf,
   type State,
 } from "../src/state";
 
@@ -137,6 +139,23 @@ test("a session that goes on is the same as before", () => {
   const back = onBack(lost, READY.settings);
   assert.deepEqual(back, { ...before, link: "open" });
   assert.equal(currentReply(back)?.phase, "speaking", "its reply is spoken on");
+});
+
+test("a new session is told apart from the one before, though nothing was said in it yet", () => {
+  assert.deepEqual(sessionsOf(after()), [], "nothing was said that could be forgotten");
+  assert.deepEqual(sessionsOf(after(said)), ["s1"]);
+  const again = onServer(after(said), { ...READY, session: "s2" });
+  assert.deepEqual(sessionsOf(again), ["s1", "s2"]);
+  assert.deepEqual(sessionsOf(onServer(again, said)), ["s1", "s2"]);
+  assert.deepEqual(sessionsOf({ ...again, turns: [] }), [], "who forgets the conversation forgets that there was one");
+});
+
+test("one may type while the connection is away, and while a key is asked for, but not when all is over", () => {
+  const lost = onLost(after(), { reason: "lost", code: 1006, retryIn: 2, attempt: 1 });
+  const over = onLost(after(), { reason: "ended", code: 1000, retryIn: null, attempt: 1 });
+  const asked = onLost({ ...after(), key: "ended" }, { reason: "refused", code: 1008, retryIn: null, attempt: 1 });
+  assert.deepEqual([initial, after(), lost, over, asked].map(canType), [true, true, true, false, true]);
+  assert.deepEqual([asked.link, asked.notice], ["refused", null], "the form that asks for it says more");
 });
 
 test("a session that is over for good says why", () => {

@@ -203,6 +203,47 @@ test("a token is asked for with every connection", LIMIT, async () => {
   );
 });
 
+test("a source that says no ends the tries; what was typed is kept, and so is the session, for the next connect", LIMIT, async () => {
+  let problem: Error | null = null;
+  let asked = 0;
+  const token = (): string => {
+    asked += 1;
+    if (problem) throw problem;
+    return `once ${asked}`;
+  };
+  await talking(
+    async ({ server, client, session }) => {
+      const losses: VoiceEvents["disconnected"][] = [];
+      client.on("disconnected", (loss) => losses.push(loss));
+      problem = new TypeError("nobody answers");
+      server.cut();
+      client.sendText("one");
+      await until(() => losses.length > 2);
+      assert(losses.every(({ reason, retryIn }) => reason === "lost" && retryIn !== null), "nobody there is no refusal");
+      problem = new VoiceError("busy", "later", { retryable: true });
+      const known = losses.length;
+      await until(() => losses.length > known + 1);
+      assert.equal(losses.at(-1)?.reason, "lost");
+      problem = new VoiceError("not_admitted", "no");
+      await until(() => client.state === "DISCONNECTED");
+      const [last] = losses.slice(-1);
+      assert.deepEqual([last?.reason, last?.code, last?.retryIn], ["refused", 1008, null]);
+      client.sendText("two");
+      assert.deepEqual(client.unsent, ["one", "two"]);
+      const before = asked;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      assert.equal(asked, before, "it is not asked again");
+      problem = null;
+      const resumed = new Promise((resolve) => client.once("session_resumed", resolve));
+      await client.connect();
+      await resumed;
+      await until(() => session.texts.length === 2 && client.unsent.length === 0);
+      assert.deepEqual([session.texts, server.model.sessions.length], [["one", "two"], 1]);
+    },
+    { token },
+  );
+});
+
 test("push-to-talk: heard only while pressed, to the last sample, and committed on release", LIMIT, () =>
   talking(
     async ({ client, input, session }) => {

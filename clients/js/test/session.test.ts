@@ -202,6 +202,48 @@ test("no timer outlives a session", () => {
   assert.deepEqual(network.of("disconnected"), [{ reason: "closed", code: 1000, retryIn: null, attempt: 0 }]);
 });
 
+test("texts are unsent until the server is known to have them, and an end for good forgets them", () => {
+  const { network } = established();
+  const { traffic } = network.session;
+  network.session.say({ type: "text", text: "a" });
+  network.session.say({ type: "commit" });
+  assert.deepEqual(traffic.outgoing.texts, ["a"], "sent, and not known to have arrived");
+  network.cut();
+  network.deliverDown();
+  network.session.say({ type: "text", text: "b" });
+  assert.deepEqual(traffic.outgoing.texts, ["a", "b"]);
+  network.settle();
+  assert.deepEqual(traffic.outgoing.texts, []);
+  network.session.closed(1006);
+  network.session.say({ type: "text", text: "c" });
+  network.session.disconnect();
+  assert.deepEqual(traffic.outgoing.texts, []);
+});
+
+test("who was refused for good and connects again is told what became of the session", () => {
+  const { server, network } = established();
+  const refused = (): void => {
+    network.cut();
+    network.deliverUp();
+    network.session.closed(1008);
+    assert.equal(network.session.state, "DISCONNECTED");
+  };
+  refused();
+  network.session.connect();
+  network.settle();
+  assert.deepEqual([network.of("session_resumed").length, network.of("session_lost").length], [1, 0]);
+  assert.equal(network.session.ready?.session, "session-1");
+  refused();
+  server.expire();
+  network.session.connect();
+  network.settle();
+  assert.deepEqual(network.of("session_lost").map(({ reason }) => reason), ["session_not_found"]);
+  network.session.disconnect();
+  network.session.connect();
+  network.settle();
+  assert.equal(network.of("session_lost").length, 1, "one that was ended is not asked for");
+});
+
 test("the queue is bounded, and what does not fit is refused aloud", () => {
   const network = new Network(new ModelServer(), { queueLength: 3 });
   for (let i = 0; i < 3; i += 1) network.session.say({ type: "text", text: `t${i}` });

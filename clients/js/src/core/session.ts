@@ -285,7 +285,6 @@ export class Session {
     for (const timer of TIMERS) this.tell({ do: "disarm", timer });
     const { reason, delay } = verdict;
     if (delay === null) {
-      this.ready = null;
       this.unheard = this.traffic.backlog.end;
       if (FINAL.has(reason)) this.forget();
     } else {
@@ -298,6 +297,7 @@ export class Session {
 
   /** A session that is over for good answers nothing that was said to it. Any other may still be there for the next `connect`. */
   private forget(): void {
+    this.ready = null;
     this.ticket = null;
     this.session = "";
     this.traffic.outgoing.clear();
