@@ -35,6 +35,7 @@ LEAD, PAUSE, BEHIND = 2.0, 3.0, 4.0
 """Seconds before the first utterance, behind each, and behind the last."""
 QUICK, QUICK_VISITS, VISITS = 4, 3, 15
 INTERRUPTED = {WEBSOCKET.name: (Bar("p95", 120.0),)}
+"""A call has a jitter buffer, and no bar of its own."""
 READY = (Bar("p50", 500.0),)
 """Of our own choosing: half a second is what a click on a link feels like."""
 
@@ -82,6 +83,7 @@ def _listen(result: Result, line: Line, said: int, found: Sequence[Exchange]) ->
             f"{line.name}: onset at the microphone to the first silence",
             "ms",
             [[1000 * (one.hushed - one.onset) for one in over if one.hushed is not None]],
+            INTERRUPTED.get(line.name, ()),
         ),
         figure(
             f"{line.name}: voice to voice at the ear",

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from bench.page_load import page_files, total
 
 import vivavoce
 from tests.node_tools import install, run
@@ -76,6 +77,18 @@ def test_the_lock_file_names_no_source() -> None:
 def test_the_page_stays_small(name: str, most: int) -> None:
     size = (BUILT / name).stat().st_size
     assert size <= most, f"{name} has {size} bytes, its budget is {most}: take something out before you raise it"
+
+
+ZIPPED = 52_000
+"""Bytes of all that the wheel serves, each file by gzip: what a first visit costs behind a proxy that compresses."""
+
+
+def test_all_of_it_stays_small_when_it_is_compressed() -> None:
+    weights = page_files()
+    assert set(FILES) < {weight.name for weight in weights}, "all that is served is weighed"
+    whole = total("", weights)
+    assert whole.zipped <= ZIPPED, f"{whole.zipped} bytes, gzipped: {weights}"
+    assert whole.raw == sum(path.stat().st_size for path in BUILT.rglob("*") if path.is_file())
 
 
 VIEWS = ("talk", "speak", "transcribe", "turns", "sessions", "providers", "system", "settings")
