@@ -173,6 +173,7 @@ async def test_keys_are_made_shown_once_and_revoked_in_the_settings(server: Whol
         problem = page.locator("vv-configuration .problem")
         await problem.filter(has_text="may not do that").wait_for()
         assert await page.locator(".keys li").count() == 0
+        await page.wait_for_selector(OPEN)
         await page.evaluate(f"sessionStorage.setItem('vivavoce.key', '{strong}')")
         await page.reload()
         row = page.locator(".keys li").filter(has_text="kitchen")
