@@ -44,6 +44,11 @@ class Wanted:
     granularities: tuple[str, ...]
     vocabulary: tuple[str, ...]
 
+    @property
+    def words(self) -> bool:
+        """Whether the times of words are asked for; only the verbose format has a place for them."""
+        return self.form == "verbose_json" and "word" in self.granularities
+
 
 def wanted_of(upload: Upload) -> Wanted:
     """Read the fields of a request. Raises Parameter."""
@@ -86,6 +91,8 @@ class Transcribing:
         _, stt = self._catalogue.transcription(wanted.model)
         if translate and "translate" not in stt.capabilities.tasks:
             raise Parameter("model", f"{stt.capabilities.name} does not translate; choose a model that does")
+        if wanted.words and not stt.capabilities.word_times:
+            raise self._untimed(stt)
         pcm = await self._off_loop.run(_hearing, upload.audio)
         options = TranscriptionOptions(
             language=wanted.language or self._language,
@@ -99,6 +106,21 @@ class Transcribing:
             segments = wanted.form == "diarized_json"
             return Streamed(Made(_events(reading, options.language, seconds, segments), "text/event-stream"), _told)
         return Streamed(Made(_whole(reading, wanted, options, seconds), _MEDIA[wanted.form]))
+
+
+    def _untimed(self, stt: SpeechToText) -> Parameter:
+        """Whose model tells no times of words; which would."""
+        timed = [
+            model.id
+            for model in self._catalogue.models()
+            if model.kind == "stt" and not model.alias_of and self._catalogue.transcription(model.id)[1].capabilities.word_times
+        ]
+        instead = f"choose {' or '.join(timed)}" if timed else "no model here does"
+        return Parameter(
+            "timestamp_granularities",
+            f"{stt.capabilities.name} does not tell the times of words: ask for `segment`, or another model ({instead})",
+            code="unsupported_value",
+        )
 
 
 def _hearing(data: bytes) -> bytes:
@@ -198,7 +220,7 @@ def _verbose(read: Sequence[Stretch], wanted: Wanted, options: TranscriptionOpti
         "segments": [_segment(number, stretch) for number, stretch in enumerate(read)],
         "usage": _usage(seconds),
     }
-    if "word" in wanted.granularities:
+    if wanted.words:
         body["words"] = [
             {"word": word.text, "start": round(word.start, 3), "end": round(word.end, 3)} for word in transcript.words
         ]
