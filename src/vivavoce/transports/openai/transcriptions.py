@@ -91,8 +91,6 @@ class Transcribing:
         _, stt = self._catalogue.transcription(wanted.model)
         if translate and "translate" not in stt.capabilities.tasks:
             raise Parameter("model", f"{stt.capabilities.name} does not translate; choose a model that does")
-        if wanted.words and not stt.capabilities.word_times:
-            raise self._untimed(stt)
         pcm = await self._off_loop.run(_hearing, upload.audio)
         options = TranscriptionOptions(
             language=wanted.language or self._language,
@@ -106,21 +104,6 @@ class Transcribing:
             segments = wanted.form == "diarized_json"
             return Streamed(Made(_events(reading, options.language, seconds, segments), "text/event-stream"), _told)
         return Streamed(Made(_whole(reading, wanted, options, seconds), _MEDIA[wanted.form]))
-
-
-    def _untimed(self, stt: SpeechToText) -> Parameter:
-        """Whose model tells no times of words; which would."""
-        timed = [
-            model.id
-            for model in self._catalogue.models()
-            if model.kind == "stt" and not model.alias_of and self._catalogue.transcription(model.id)[1].capabilities.word_times
-        ]
-        instead = f"choose {' or '.join(timed)}" if timed else "no model here does"
-        return Parameter(
-            "timestamp_granularities",
-            f"{stt.capabilities.name} does not tell the times of words: ask for `segment`, or another model ({instead})",
-            code="unsupported_value",
-        )
 
 
 def _hearing(data: bytes) -> bytes:
@@ -142,6 +125,8 @@ async def _whole(
 ) -> AsyncIterator[bytes]:
     """The answer in one piece; made inside the response, so that a reader who leaves ends the reading."""
     read = [stretch async for stretch in reading]
+    if wanted.words:
+        _check_times(read)
     transcript = joined(read, options.language)
     match wanted.form:
         case "text":
@@ -157,6 +142,19 @@ async def _whole(
         case _:
             body = json.dumps({"text": transcript.text, "usage": _usage(seconds)}, ensure_ascii=False)
     yield body.encode() or b"\n"
+
+
+def _check_times(read: Sequence[Stretch]) -> None:
+    """Raises Parameter where words lack their times. An engine that is not loaded yet does not say beforehand whether it
+    tells them, and another one may have stood in for it."""
+    lacking = sum(bool(stretch.transcript.text and not stretch.transcript.words) for stretch in read)
+    if lacking:
+        raise Parameter(
+            "timestamp_granularities",
+            f"the recogniser told no times of words in {lacking} of {len(read)} stretches of speech: ask for `segment`, or "
+            "name a model that tells them, such as whisper",
+            code="unsupported_value",
+        )
 
 
 async def _events(reading: AsyncIterator[Stretch], language: str, seconds: float, segments: bool) -> AsyncIterator[bytes]:

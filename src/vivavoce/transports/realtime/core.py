@@ -73,8 +73,7 @@ class Core:
         self._defaults = defaults
         self._microphone = Microphone(session["audio"]["input"]["format"]["type"])
         self._conversation: Conversation | None = None
-        self._uncommitted = 0
-        self._heard = 0
+        self._uncommitted = self._heard = 0
         self._told: dict[type, Callable[[Any], None]] = {
             SpeechStarted: self._started,
             SpeechStopped: self.hearing.stopped,
