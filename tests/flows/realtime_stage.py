@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.unit.transports.entrances import entrance
@@ -15,7 +15,7 @@ from vivavoce.audio.resample import Resampler
 from vivavoce.contracts.audio import HEARING
 from vivavoce.flow.clock import SystemClock
 from vivavoce.sessions.options import ConversationOptions, SessionOptions
-from vivavoce.sessions.ports import Choice, SessionPorts
+from vivavoce.sessions.ports import Choice, SessionPorts, WakeWords
 from vivavoce.sessions.registry import Sessions
 from vivavoce.testing.hearing import EnergyVoiceActivityDetector, ScriptedSpeechToText, ScriptedTurnDetector
 from vivavoce.testing.speaking import ScriptedLanguageModel, ScriptedTextToSpeech
@@ -54,12 +54,12 @@ class RealtimeStage:
     headers: dict[str, str] = field(default_factory=dict)
     entrance: Entrance | None = None
     accepted: bool = True
+    wake: WakeWords | None = None
 
     async def __aenter__(self) -> RealtimeStage:
         self.clock = SystemClock()
-        self.sessions = Sessions(
-            scripted_ports(self.stt, self.llm, self.tts), SessionOptions(conversation=self.options), self.clock
-        )
+        ports = replace(scripted_ports(self.stt, self.llm, self.tts), wake=self.wake)
+        self.sessions = Sessions(ports, SessionOptions(conversation=self.options), self.clock)
         self.door = RealtimeDoor(self.sessions, self.server, self.clock, self.entrance or entrance())
         self.client = Client()
         self.events: list[Event] = []

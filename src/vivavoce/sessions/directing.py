@@ -25,12 +25,15 @@ class Directing:
     def adapt(self, options: ConversationOptions) -> None:
         """Other rules from now on: mode, endpointing, activity, interruption, answering, instructions, speed, spoken or not.
 
-        The watchdogs, the pacing of replies and the length of history stay as they were.
+        Without wake words the session no longer sleeps. Which words there are, the watchdogs, the pacing of replies and the
+        length of history stay as they were.
         """
         driver = self._driver
         settings = driver.settings
         settings.instructions, settings.speed, settings.spoken = options.instructions, options.speed, options.spoken
         driver.listening.adapt(options.activity, push_to_talk=options.mode == "push_to_talk")
+        if driver.waking.adapt(options.wake_words):
+            driver.listening.wake(driver.listening.microphone.position)
         driver.tell(m.Changed(driver.now, mode=options.mode, options=options))
 
     def tap(self, take: Callable[[AudioChunk], None]) -> None:

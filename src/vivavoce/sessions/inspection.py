@@ -42,6 +42,11 @@ class Inspection:
         return self._driver.activity
 
     @property
+    def asleep(self) -> bool:
+        """Whether nothing is listened to but the wake words."""
+        return not self._driver.waking.awake
+
+    @property
     def settings(self) -> SettingsInForce:
         """In force now."""
         settings, ports = self._driver.settings, self._ports

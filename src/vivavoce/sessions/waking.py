@@ -52,6 +52,7 @@ class Waking:
         """Cancels falling asleep."""
         self._closed = False
         self._pause = REOPEN
+        self._needed = bool(words)
         self.awake = not words
 
     async def start(self) -> None:
@@ -76,9 +77,18 @@ class Waking:
         if self._stream is not None:
             self._stream.send(chunk)
 
+    def adapt(self, words: Sequence[str]) -> bool:
+        """Without words none is needed from now on; with them, those of the beginning. Whether it slept until now."""
+        self._needed = bool(words)
+        if self._needed or not self._words:
+            return False
+        self._stay_awake()
+        slept, self.awake = not self.awake, True
+        return slept
+
     def settled(self, idle: bool) -> None:
         """Whether the conversation has nothing to do."""
-        if not self._words or not self.awake:
+        if not self._words or not self._needed or not self.awake:
             return
         if not idle:
             self._stay_awake()

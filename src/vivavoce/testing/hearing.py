@@ -16,6 +16,7 @@ from vivavoce.contracts.speech import (
     Transcript,
     TranscriptionOptions,
     TurnScore,
+    Word,
 )
 from vivavoce.flow.clock import SystemClock
 from vivavoce.flow.queue import BoundedQueue, WhenFull
@@ -36,7 +37,8 @@ class ScriptedSpeechToText:
     Partials reveal a word per ``seconds_per_word`` of *voiced* audio, looked at every ``partial_every`` voiced seconds, so
     silence adds nothing; an utterance without voice has an empty final. The final follows ``final_latency`` seconds behind
     ``finish``. ``fail`` is raised where ``fail_at`` says: from ``open``, with the next audio, in place of the final. Audio
-    past ``max_utterance`` seconds is refused with Overloaded. All knobs are attributes and may be turned at any time.
+    past ``max_utterance`` seconds is refused with Overloaded. ``word_times`` gives the words of a final even shares of the
+    utterance. All knobs are attributes and may be turned at any time.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class ScriptedSpeechToText:
         self.max_utterance = _MAX_UTTERANCE
         self.fail = fail
         self.fail_at: Literal["open", "audio", "final"] = "final"
+        self.word_times = False
         self.clock: Clock = clock or SystemClock()
         self.tally = Tally()
         self.asked: list[TranscriptionOptions] = []
@@ -166,10 +169,16 @@ class _ScriptedTranscription:
         text = self._reading() if self._voiced else ""
         self._port.tally.finished += 1
         self._end()
-        self._out.offer(
-            Transcript(text, final=True, stable=len(text), confidence=0.9 if text else None, language=self._options.language)
-        )
+        confidence = 0.9 if text else None
+        self._out.offer(Transcript(text, True, len(text), self._timed(text), confidence, self._options.language))
         self._out.close()
+
+    def _timed(self, text: str) -> tuple[Word, ...]:
+        if not self._port.word_times:
+            return ()
+        words = text.split()
+        each = HEARING.seconds(self._samples) / max(1, len(words))
+        return tuple(Word(word, place * each, (place + 1) * each) for place, word in enumerate(words))
 
     def _fail(self, error: VivavoceError) -> None:
         self._port.tally.failed += 1

@@ -44,6 +44,11 @@ class Wanted:
     granularities: tuple[str, ...]
     vocabulary: tuple[str, ...]
 
+    @property
+    def words(self) -> bool:
+        """Whether the times of words are asked for; only the verbose format has a place for them."""
+        return self.form == "verbose_json" and "word" in self.granularities
+
 
 def wanted_of(upload: Upload) -> Wanted:
     """Read the fields of a request. Raises Parameter."""
@@ -120,6 +125,8 @@ async def _whole(
 ) -> AsyncIterator[bytes]:
     """The answer in one piece; made inside the response, so that a reader who leaves ends the reading."""
     read = [stretch async for stretch in reading]
+    if wanted.words:
+        _check_times(read)
     transcript = joined(read, options.language)
     match wanted.form:
         case "text":
@@ -135,6 +142,19 @@ async def _whole(
         case _:
             body = json.dumps({"text": transcript.text, "usage": _usage(seconds)}, ensure_ascii=False)
     yield body.encode() or b"\n"
+
+
+def _check_times(read: Sequence[Stretch]) -> None:
+    """Raises Parameter where words lack their times. An engine that is not loaded yet does not say beforehand whether it
+    tells them, and another one may have stood in for it."""
+    lacking = sum(bool(stretch.transcript.text and not stretch.transcript.words) for stretch in read)
+    if lacking:
+        raise Parameter(
+            "timestamp_granularities",
+            f"the recogniser told no times of words in {lacking} of {len(read)} stretches of speech: ask for `segment`, or "
+            "name a model that tells them, such as whisper",
+            code="unsupported_value",
+        )
 
 
 async def _events(reading: AsyncIterator[Stretch], language: str, seconds: float, segments: bool) -> AsyncIterator[bytes]:
@@ -198,7 +218,7 @@ def _verbose(read: Sequence[Stretch], wanted: Wanted, options: TranscriptionOpti
         "segments": [_segment(number, stretch) for number, stretch in enumerate(read)],
         "usage": _usage(seconds),
     }
-    if "word" in wanted.granularities:
+    if wanted.words:
         body["words"] = [
             {"word": word.text, "start": round(word.start, 3), "end": round(word.end, 3)} for word in transcript.words
         ]

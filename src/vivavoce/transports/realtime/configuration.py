@@ -12,6 +12,7 @@ from typing import Any
 
 from vivavoce.contracts.speech import Tool
 from vivavoce.sessions.options import ActivityOptions, BargeInOptions, ConversationOptions, EndpointingOptions, Mode
+from vivavoce.transports.realtime.sleeping import OWN, own_part
 
 Json = dict[str, Any]
 
@@ -88,6 +89,7 @@ def shown(session: Json) -> Json:
             "expires_at": session["expires_at"],
             "include": session["include"],
             "audio": {"input": listening},
+            **({OWN: dict(session[OWN])} if session.get(OWN) else {}),
         }
     return {"object": "realtime.session", **copy.deepcopy(session)}
 
@@ -105,6 +107,8 @@ def merged(session: Json, update: Json) -> Json:
     for name in _ECHOED:
         if name in update:
             result[name] = copy.deepcopy(update[name])
+    if OWN in update and (own := own_part(update[OWN], result.get(OWN))) is not None:
+        result[OWN] = own
     audio = update.get("audio")
     if isinstance(audio, dict):
         _merge_input(result["audio"]["input"], _dict(audio.get("input")))
@@ -265,7 +269,7 @@ def options_of(session: Json, defaults: ConversationOptions) -> ConversationOpti
         barge_in=_barge_in(detection, defaults.barge_in),
         reply=replace(defaults.reply, frame=FRAME),
         # A reply that fails is told as failed: the client has its own words for that, and asks idle users itself.
-        wake_words=(),  # this protocol has no word for sleeping
+        wake_words=() if session["type"] == "transcription" else defaults.wake_words,
         watchdogs=replace(defaults.watchdogs, fallback="", idle=None),
     )
 

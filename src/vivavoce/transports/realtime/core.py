@@ -18,10 +18,12 @@ from vivavoce.contracts.events import (
     ResponseCompleted,
     SessionEvent,
     SessionFailed,
+    Slept,
     SpeechStarted,
     SpeechStopped,
     TranscriptUpdated,
     TurnDiscarded,
+    Woke,
 )
 from vivavoce.contracts.ports import Clock
 from vivavoce.sessions.conversation import Conversation
@@ -35,6 +37,7 @@ from vivavoce.transports.realtime.intake import Intake
 from vivavoce.transports.realtime.items import Items
 from vivavoce.transports.realtime.listening import Hearing
 from vivavoce.transports.realtime.settling import settle, voice_in
+from vivavoce.transports.realtime.sleeping import Sleeping
 from vivavoce.transports.realtime.sound import Microphone
 from vivavoce.transports.realtime.wire import Json, Names, Outlet, Teller
 
@@ -65,12 +68,12 @@ class Core:
         self.responses = Responses(self, names("conv"))
         self.intake.first = self.responses.ask_next
         self._idling = Idling(clock, self._silent)
+        self._sleeping = Sleeping(self.teller)
         self._ports = ports
         self._defaults = defaults
         self._microphone = Microphone(session["audio"]["input"]["format"]["type"])
         self._conversation: Conversation | None = None
-        self._uncommitted = 0
-        self._heard = 0
+        self._uncommitted = self._heard = 0
         self._told: dict[type, Callable[[Any], None]] = {
             SpeechStarted: self._started,
             SpeechStopped: self.hearing.stopped,
@@ -81,6 +84,8 @@ class Core:
             ReplyInterrupted: self.responses.interrupted,
             ResponseCompleted: self._completed,
             SessionFailed: self._failed,
+            Woke: self._sleeping.woke,
+            Slept: self._slept,
         }
         self._orders: dict[str, Callable[[Json], None]] = {
             "session.update": self._update,
@@ -122,6 +127,7 @@ class Core:
         settle(conversation, self._ports, self.session)
         self._settle_hearing()
         self.teller.tell("session.created", session=shown(self.session))
+        self._settle_sleeping()
 
     def close(self) -> None:
         """No timer is left. Idempotent."""
@@ -164,6 +170,10 @@ class Core:
         settle(self.conversation, self._ports, self.session)
         self._settle_hearing()
         self.teller.tell("session.updated", session=shown(self.session))
+        self._settle_sleeping()
+
+    def _settle_sleeping(self) -> None:
+        self._sleeping.settle(self.session, self.conversation.inspect.asleep, self._heard)
 
     def _settle_hearing(self) -> None:
         listening = self.session["audio"]["input"]
@@ -230,6 +240,11 @@ class Core:
     def _started(self, event: SpeechStarted) -> None:
         self._idling.hold()
         self.hearing.started(event, held=self.busy and self._interrupts)
+
+    def _slept(self, event: Slept) -> None:
+        """Who sleeps does not ask whether anybody is there."""
+        self._idling.stop()
+        self._sleeping.slept(event)
 
     def _answering(self, event: ReplyStarted) -> None:
         self._idling.stop()

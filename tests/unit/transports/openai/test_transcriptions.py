@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import json
 from typing import Any
 
@@ -46,7 +47,9 @@ async def test_text_srt_and_vtt_are_plain() -> None:
 
 
 async def test_verbose_json_has_segments_at_their_place_and_words_if_asked() -> None:
-    async with Door().client() as client:
+    door = Door()
+    door.stt.word_times = True
+    async with door.client() as client:
         plain = (await client.post("/v1/audio/transcriptions", **form(response_format="verbose_json"))).json()
         both = (
             await client.post(
@@ -61,7 +64,25 @@ async def test_verbose_json_has_segments_at_their_place_and_words_if_asked() -> 
     assert isinstance(first["id"], int)
     assert isinstance(first["seek"], int)
     assert "words" not in plain
-    assert "words" in both
+    words = both["words"]
+    assert [word["word"] for word in words] == ["hello", "there", "how", "are", "you"]
+    assert all(a["end"] <= b["start"] + 0.01 for a, b in itertools.pairwise(words))
+    assert first["start"] <= words[0]["start"] < words[1]["end"] <= first["end"] + 0.01
+    assert second["start"] <= words[2]["start"]
+
+
+async def test_times_of_words_that_nobody_told_are_refused_and_not_left_out() -> None:
+    asked = {"timestamp_granularities[]": ["word"]}
+    async with Door().client() as client:
+        answer = await client.post("/v1/audio/transcriptions", **form(response_format="verbose_json", **asked))
+        error = answer.json()["error"]
+        assert (answer.status_code, error["param"], error["code"]) == (400, "timestamp_granularities", "unsupported_value")
+        assert "2 of 2" in error["message"] and "segment" in error["message"]
+        plain = await client.post("/v1/audio/transcriptions", **form(response_format="json", **asked))
+        assert plain.json()["text"] == "hello there how are you", "other formats have no place for them"
+        quiet = {"files": {"file": wav.write(silence(2.0), HEARING)}}
+        data = {"model": "whisper-1", "response_format": "verbose_json", **asked}
+        assert (await client.post("/v1/audio/transcriptions", **quiet, data=data)).json()["words"] == []
 
 
 async def test_diarized_json_has_one_speaker() -> None:
