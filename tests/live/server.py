@@ -99,6 +99,10 @@ class Client:
     """One WebSocket session: a microphone at real-time pace, and everything the server said."""
 
     socket: Any
+    steady: bool = False
+    """Whether the microphone never stops: each piece goes on at the time the last one ended, so that what a busy machine
+    held up is caught up with and the stream falls no further behind with every piece."""
+    due: float = 0.0
     events: list[dict[str, Any]] = field(default_factory=list)
     audio: list[bytes] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -124,10 +128,11 @@ class Client:
 
     async def hear(self, pcm: bytes) -> None:
         loop = asyncio.get_running_loop()
-        due = loop.time()
+        if not self.steady or not self.due:
+            self.due = loop.time()
         for start in range(0, len(pcm), 640):
-            due += 0.02
-            await asyncio.sleep(max(0.0, due - loop.time()))
+            self.due += 0.02
+            await asyncio.sleep(max(0.0, self.due - loop.time()))
             await self.socket.send(pcm[start : start + 640])
 
     async def say(self, message: dict[str, Any]) -> None:

@@ -14,12 +14,16 @@ from tests.live.server import live_server, session, spoken
 
 pytestmark = [pytest.mark.engine, pytest.mark.process, pytest.mark.real_time]
 
+PATIENT = [f"--set=sessions.conversation.watchdogs.{name}=60" for name in ("transcript", "first_token", "first_audio")]
+"""On a busy machine recogniser and voice take their time, and nobody is to lose patience: this is not about speed."""
+
 
 async def test_a_spoken_question_is_answered_in_sound(tmp_path: Path) -> None:
     question = spoken(tmp_path, "what is twelve times twelve")
-    async with live_server() as server, session(server) as client:
+    async with live_server(*PATIENT) as server, session(server) as client:
+        client.steady = True
         await client.hear(bytes(9600) + question)
-        done = await client.until("response_complete")
+        done = await client.until("response_complete", seconds=120)
         final = [event["text"] for event in client.of("transcription") if event["final"]]
         assert final == ["what is twelve times twelve"]
         assert "144" in done["text"] and not done["interrupted"]

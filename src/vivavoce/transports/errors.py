@@ -26,6 +26,9 @@ STATUSES: tuple[tuple[type[VivavoceError], int], ...] = (
 )
 """First match wins; everything else is 500."""
 
+RETRY_AFTER = 1.0
+"""Seconds told to those who are refused for want of room, where nobody knows better."""
+
 
 def status_of(error: VivavoceError) -> int:
     """The HTTP status of an error."""
@@ -48,8 +51,13 @@ def body_of(error: VivavoceError) -> dict[str, dict[str, object]]:
 
 
 def headers_of(error: VivavoceError) -> dict[str, str]:
-    """``Retry-After`` where it is known, in whole seconds; how to be recognised, where that is what is missing."""
-    headers = {} if error.retry_after is None else {"retry-after": str(math.ceil(error.retry_after))}
+    """``Retry-After`` in whole seconds, of every refusal that a later try may be spared; how to be recognised, where that is
+    what is missing.
+    """
+    wait = error.retry_after
+    if wait is None and error.retryable and status_of(error) in (429, 503):
+        wait = RETRY_AFTER
+    headers = {} if wait is None else {"retry-after": str(max(1, math.ceil(wait)))}
     if error.code == "invalid_api_key":
         headers["www-authenticate"] = "Bearer"
     return headers

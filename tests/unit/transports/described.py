@@ -37,6 +37,10 @@ class Description:
         place = f"{method} {path} {answer.status_code}"
         if answer.status_code >= 400:
             self._valid({"$ref": "#/components/schemas/ErrorBody"}, answer, place, unless_health=path.startswith("/health"))
+        if answer.status_code in (429, 503):
+            again = path.startswith("/health") or answer.json()["error"]["retryable"]
+            wait = answer.headers.get("retry-after", "")
+            assert (wait.isdecimal() and int(wait) >= 1) if again else not wait, f"{place}: Retry-After is {wait!r}"
         found = next((known for pattern, known in self._addresses if pattern.fullmatch(path)), None)
         operation = self.document["paths"].get(found, {}).get(method.lower())
         if operation is None:

@@ -21,7 +21,7 @@ from vivavoce.contracts.errors import ConfigurationError
 from vivavoce.contracts.events import ReplyStarted, ResponseCompleted, Waterfall
 from vivavoce.flow.clock import SystemClock
 from vivavoce.transports.http.handler import application
-from vivavoce.transports.options import MAX_AUDIO_MESSAGE, ServerOptions
+from vivavoce.transports.options import MAX_AUDIO_MESSAGE, ResumeOptions, ServerOptions
 from vivavoce.transports.server import Server, listen
 from vivavoce.transports.ws.handler import WebSocketDoor, install
 
@@ -29,9 +29,13 @@ pytestmark = pytest.mark.real_time
 
 
 class Running:
-    def __init__(self, options: ServerOptions, drain: float = 5.0, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, options: ServerOptions, drain: float = 5.0, tls: ssl.SSLContext | None = None, resume: float = 60.0
+    ) -> None:
         self.sessions = ScriptedSessions()
-        self.door = WebSocketDoor(self.sessions, options, SystemClock(), entrance())
+        self.door = WebSocketDoor(
+            self.sessions, options, SystemClock(), entrance(), None, ResumeOptions(resume_window=resume)
+        )
         app = application()
         install(app, self.door)
         self.listener = listen(options)
@@ -47,9 +51,9 @@ class Running:
 
 @asynccontextmanager
 async def serving(
-    options: ServerOptions | None = None, drain: float = 5.0, tls: ssl.SSLContext | None = None
+    options: ServerOptions | None = None, drain: float = 5.0, tls: ssl.SSLContext | None = None, resume: float = 60.0
 ) -> AsyncIterator[Running]:
-    running = Running(options or ServerOptions(port=0), drain, tls)
+    running = Running(options or ServerOptions(port=0), drain, tls, resume)
     task = asyncio.get_running_loop().create_task(running.server._serve([running.listener]))
     try:
         await _until(lambda: running.server.started)
@@ -180,14 +184,14 @@ async def test_a_second_signal_does_not_wait_for_the_reply() -> None:
         await asyncio.wait_for(client.wait_closed(), 10)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="TCP_USER_TIMEOUT is Linux's")
-async def test_a_peer_that_stops_reading_is_cut_off_and_leaves_nothing_behind() -> None:
-    options = quick(ServerOptions(port=0, unread_timeout=1.0), close_wait=0.5)
-    async with serving(options) as running:
-        raw = socket.socket()
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-        raw.setblocking(False)
-        loop = asyncio.get_running_loop()
+@asynccontextmanager
+async def unread(running: Running) -> AsyncIterator[socket.socket]:
+    """A peer with a session that reads nothing."""
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    raw.setblocking(False)
+    loop = asyncio.get_running_loop()
+    try:
         await loop.sock_connect(raw, ("127.0.0.1", running.port))
         await loop.sock_sendall(
             raw,
@@ -196,19 +200,47 @@ async def test_a_peer_that_stops_reading_is_cut_off_and_leaves_nothing_behind() 
         )
         assert b"101" in await loop.sock_recv(raw, 1_000)
         await loop.sock_sendall(raw, b"\x81\x90\0\0\0\0" + b'{"type":"hello"}')
-        async with asyncio.timeout(20):
-            await _until(lambda: bool(running.sessions.conversations))
-            conversation = running.sessions.conversations[0]
-            offset = 0
-            while not running.door.snapshot()["slow_clients"]:
-                conversation.say(STAMP, 24_000, offset)
-                offset += 24_000
-                assert running.door.snapshot()["outbox_bytes_max"] <= options.sockets.outbox_bytes
-                await asyncio.sleep(0)
-            await _until(lambda: not running.door.connections and not running.server.server_state.connections)
-        assert conversation.closed == 1
-        assert len(running.sessions) == 0
+        await _until(lambda: bool(running.sessions.conversations))
+        yield raw
+    finally:
         raw.close()
+
+
+async def _say_until(running: Running, condition: Callable[[], bool]) -> None:
+    """Speak to it on and on; what waits for it is bounded all the while."""
+    conversation, offset = running.sessions.conversations[0], 0
+    while not condition():
+        conversation.say(STAMP, 24_000, offset)
+        offset += 24_000
+        assert running.door.snapshot()["outbox_bytes_max"] <= ServerOptions().sockets.outbox_bytes
+        await asyncio.sleep(0)
+
+
+def _nobody_there(running: Running) -> bool:
+    return not running.door.connections and not running.server.server_state.connections
+
+
+async def test_a_peer_that_stops_reading_is_dropped_when_too_much_waits_for_it() -> None:
+    # The kernel has no part in this: it would wait for ten minutes.
+    options = quick(ServerOptions(port=0, unread_timeout=600.0), close_wait=0.5)
+    async with serving(options) as running, asyncio.timeout(120):
+        async with unread(running):
+            await _say_until(running, lambda: bool(running.door.snapshot()["slow_clients"]))
+            await _until(lambda: not running.door.connections)
+            assert running.sessions.conversations[0].closed == 1, "nobody waits for one who does not read"
+            assert len(running.sessions) == 0
+        await _until(lambda: _nobody_there(running))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP_USER_TIMEOUT is Linux's")
+async def test_a_peer_that_stops_reading_is_cut_off_and_leaves_nothing_behind() -> None:
+    # Whether the kernel or the door finds out first is a matter of speed; either way all of it is gone.
+    options = quick(ServerOptions(port=0, unread_timeout=1.0), close_wait=0.5)
+    async with serving(options, resume=0.0) as running, asyncio.timeout(120), unread(running):
+        await _say_until(running, lambda: not running.door.connections)
+        await _until(lambda: _nobody_there(running))
+        assert running.sessions.conversations[0].closed == 1
+        assert len(running.sessions) == 0
 
 
 def test_a_taken_port_is_explained() -> None:

@@ -16,6 +16,7 @@ from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.access import TOKEN_SECONDS, Credentials
 from vivavoce.transports.bodies import ErrorBody
 from vivavoce.transports.entrance import Entrance, EntranceMiddleware
+from vivavoce.transports.errors import RETRY_AFTER
 from vivavoce.transports.guard import Guard
 from vivavoce.transports.http import problems
 from vivavoce.transports.http.dashboard import Dashboard, dashboard_router
@@ -140,7 +141,8 @@ def _machine(behind: Behind) -> APIRouter:
     async def ready(response: Response) -> Health:
         """Readiness: 200 when the server takes work, 503 while it starts or stops."""
         answer = health()
-        response.status_code = 200 if answer.ready else 503
+        if not answer.ready:
+            response.status_code, response.headers["retry-after"] = 503, str(round(RETRY_AFTER))
         return answer
 
     @routes.get("/health/live", responses=_ERRORS)

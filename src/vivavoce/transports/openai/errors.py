@@ -45,9 +45,6 @@ BY_CODE = {
     "forbidden": 403,
 }
 
-RETRY_AFTER = 1
-"""Seconds told to whom we refuse for want of room, where nobody knows better."""
-
 
 class Parameter(InvalidRequest):
     """A wrong parameter of a request; ``param`` is its name on the wire."""
@@ -82,8 +79,6 @@ def answer(error: VivavoceError) -> Response:
     """The whole response."""
     status = status_of(error)
     headers = headers_of(error)
-    if status == 429 and error.retry_after is None:
-        headers["retry-after"] = str(RETRY_AFTER)
     headers["x-should-retry"] = "true" if error.retryable else "false"
     return JSONResponse(body_of(error), status, headers)
 

@@ -7,26 +7,23 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Scope
 
-from vivavoce.contracts.errors import Overloaded, VivavoceError
+from vivavoce.contracts.errors import VivavoceError
 from vivavoce.contracts.ports import Clock, EventListener
-from vivavoce.flow.tasks import Signal, first_within
 from vivavoce.flow.threads import OffLoop
 from vivavoce.sessions.registry import Sessions
 from vivavoce.transports.access import Credentials
 from vivavoce.transports.aliases import REALTIME_MODELS
 from vivavoce.transports.entrance import Entrance
 from vivavoce.transports.errors import refuse
-from vivavoce.transports.guard import Guard
 from vivavoce.transports.ids import fresh
 from vivavoce.transports.options import REALTIME_PATH, ServerOptions
 from vivavoce.transports.realtime.configuration import merged, new_session
 from vivavoce.transports.realtime.connection import Connection, Receive, Send, Surroundings
 from vivavoce.transports.realtime.routes import routes_of
 from vivavoce.transports.realtime.wire import Json
+from vivavoce.transports.room import DoorAt, Room
 
-STOPPING = "server is stopping"
 SUBPROTOCOL = "realtime"
 BETA = (
     "the beta of the Realtime API is not spoken here: leave out the header OpenAI-Beta and use the general availability "
@@ -46,28 +43,23 @@ class RealtimeDoor:
         observer: EventListener | None = None,
     ) -> None:
         self._sessions = sessions
-        self._limits = options.sockets
-        self._guard = Guard(options)
         self.clock = clock
         self.entrance = entrance
         self.off_loop = OffLoop(1, options.sockets.max_connections)
         self._around = Surroundings(sessions, options.sockets, clock, self.off_loop, observer)
-        self._open: set[Connection] = set()
-        self._left = Signal()
+        self._room: Room[Connection] = Room(options)
         self._past = dict.fromkeys(("accepted", "rejected", "slow_clients", "bad_messages"), 0)
 
     @property
     def connections(self) -> int:
         """Open connections."""
-        return len(self._open)
+        return len(self._room)
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one connection attempt."""
         await receive()  # websocket.connect
         try:
-            self._guard.check(scope["headers"])
-            if len(self._open) >= self._limits.max_connections:
-                raise Overloaded(f"all {self._limits.max_connections} connections are taken; try later", retry_after=10)
+            self._room.check(scope["headers"])
             await self.entrance.admit(scope, "converse")
             session = await self._session(scope)
         except VivavoceError as error:
@@ -82,14 +74,12 @@ class RealtimeDoor:
     async def _serve(self, connection: Connection, *, beta: bool) -> None:
         if beta:
             connection.refuse("beta_api_shape_disabled", BETA)
-        self._open.add(connection)
-        try:
-            await connection.run()
-        finally:
-            self._open.discard(connection)
-            self._past["slow_clients"] += connection.stuck
-            self._past["bad_messages"] += connection.bad_messages
-            self._left.notify()
+        with self._room.hold(connection):
+            try:
+                await connection.run()
+            finally:
+                self._past["slow_clients"] += connection.stuck
+                self._past["bad_messages"] += connection.bad_messages
 
     async def _session(self, scope: Mapping[str, Any]) -> Json:
         """As the query says; where the key is an ephemeral one, as was bound to it."""
@@ -115,12 +105,7 @@ class RealtimeDoor:
     async def drain(self, seconds: float) -> None:
         """Admit nobody, let responses in progress end for at most ``seconds``, and wait until all are gone."""
         self._sessions.stop_admitting()
-        for connection in list(self._open):
-            connection.leave(STOPPING, now=False)
-        if not await first_within(self._all_gone(), seconds):
-            for connection in list(self._open):
-                connection.leave(STOPPING, now=True)
-            await first_within(self._all_gone(), self._limits.close_wait + 1)
+        await self._room.see_out(seconds)
 
     def close(self) -> None:
         """No thread is left. Idempotent."""
@@ -128,11 +113,7 @@ class RealtimeDoor:
 
     def snapshot(self) -> dict[str, int]:
         """Counts since the start, and what is open now."""
-        return {**self._past, "connections": len(self._open)}
-
-    async def _all_gone(self) -> None:
-        while self._open:
-            await self._left.wait()
+        return {**self._past, "connections": len(self._room)}
 
 
 def _header(scope: Mapping[str, Any], wanted: bytes) -> str:
@@ -140,21 +121,7 @@ def _header(scope: Mapping[str, Any], wanted: bytes) -> str:
     return ",".join(values)
 
 
-class _Entrance:
-    """Lets connections for the door in before any framework looks at them."""
-
-    def __init__(self, app: ASGIApp, door: RealtimeDoor) -> None:
-        self._app = app
-        self._door = door
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket" and scope["path"] == REALTIME_PATH:
-            await self._door(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-
 def install(app: FastAPI, door: RealtimeDoor) -> None:
     """Open the door, and the routes beside it."""
     app.include_router(routes_of(door.entrance, door.clock, door.new_session))
-    app.add_middleware(_Entrance, door=door)
+    app.add_middleware(DoorAt, path=REALTIME_PATH, door=door)
