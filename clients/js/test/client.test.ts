@@ -240,7 +240,7 @@ test("a source that says no ends the tries; what was typed is kept, and so is th
       await until(() => session.texts.length === 2 && client.unsent.length === 0);
       assert.deepEqual([session.texts, server.model.sessions.length], [["one", "two"], 1]);
     },
-    { token },
+    { token, reconnect: { firstDelay: 0.01, longestDelay: 0.05, attempts: Infinity } },
   );
 });
 
