@@ -33,6 +33,7 @@ def seen(folder: Path, server: Served, guarded: Guarded) -> Seen:
     plan = {
         "url": server.url,
         "guarded": guarded.served.url,
+        "key": guarded.key("javascript"),
         "folder": str(folder),
         "recording": str(recording(folder, *SAID)),
         "text": TEXT,
@@ -94,6 +95,14 @@ def test_errors_are_of_their_classes(seen: Seen, act: str, kind: str, status: in
     error = raised(seen, act)
     assert (error["class"], error["status"], error["code"]) == (kind, status, code)
     assert error["requestID"].startswith("req_")
+
+
+def test_a_limit_is_told_and_waited_for(seen: Seen) -> None:
+    limit = got(seen, "limit")
+    assert (limit["surfaced"]["class"], limit["surfaced"]["status"]) == ("RateLimitError", 429)
+    assert 1 <= float(limit["surfaced"]["after"]) <= 60
+    assert limit["again"]["status"] == 429 and len(limit["told"]) == 2
+    assert limit["waits"] == limit["told"][:1], "the library waits as long as it is told"
 
 
 @pytest.fixture(scope="module")

@@ -156,7 +156,11 @@ class ScriptedSessions(Sessions):
         conversation.react = self.react
         self.conversations.append(conversation)
         self._live[session] = (transport, 0.0, conversation)
-        await conversation.start()
+        try:
+            await conversation.start()
+        except BaseException:  # as the real registry does it: whoever asked for it may be gone meanwhile
+            await self.close(conversation)
+            raise
         return conversation
 
 

@@ -53,6 +53,46 @@ async function chatStream() {
   return text;
 }
 
+/** First the answer as it is, then as the library takes it: it waits as long as it is told, and asks again. */
+async function overTheLimit() {
+  let told = [];
+  const listening = async (...asked) => {
+    const answer = await fetch(...asked);
+    if (answer.status === 429) told.push(Number(answer.headers.get("retry-after")));
+    return answer;
+  };
+  const say = (input, maxRetries) =>
+    new OpenAI({ baseURL: `${plan.guarded}/v1`, apiKey: plan.key, maxRetries, fetch: listening }).audio.speech.create({
+      model: "tts-1",
+      voice: "rms",
+      input,
+      response_format: "pcm",
+    });
+  const refused = async (maxRetries) => {
+    try {
+      await say("x ".repeat(450), maxRetries);
+    } catch (error) {
+      return { class: error.constructor.name, status: error.status, after: error.headers.get("retry-after") };
+    }
+    throw new Error("it was said");
+  };
+  await (await say("x ".repeat(100), 0)).arrayBuffer();
+  const surfaced = await refused(0);
+  told = [];
+  const really = globalThis.setTimeout;
+  const waits = [];
+  globalThis.setTimeout = (work, milliseconds, ...more) => {
+    const obeys = milliseconds === told.at(-1) * 1000; // not what the network of Node.js waits for
+    if (obeys) waits.push(milliseconds / 1000);
+    return really(work, obeys ? 0 : milliseconds, ...more);
+  };
+  try {
+    return { surfaced, again: await refused(1), told, waits };
+  } finally {
+    globalThis.setTimeout = really;
+  }
+}
+
 const seen = { streaming: await act(streaming) };
 for (const form of ["mp3", "opus", "aac", "flac", "wav", "pcm"]) seen[form] = await act(() => spoken(form));
 seen["as object"] = await act(async () => (await (await speech({ voice: { id: "rms" } })).arrayBuffer()).byteLength);
@@ -89,4 +129,5 @@ seen["wrong key"] = await act(() =>
     input: "Hello.",
   }),
 );
+seen.limit = await act(overTheLimit);
 console.log(JSON.stringify(seen));
