@@ -173,7 +173,7 @@ class Core:
         self._settle_sleeping()
 
     def _settle_sleeping(self) -> None:
-        self._sleeping.settle(self.session, self.conversation.inspect.asleep, self._heard)
+        self._sleeping.settle(self.session, lambda: self.conversation.inspect.asleep, self._heard)
 
     def _settle_hearing(self) -> None:
         listening = self.session["audio"]["input"]

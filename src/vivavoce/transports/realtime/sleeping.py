@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from vivavoce.contracts.events import Slept, Woke
@@ -26,11 +27,11 @@ class Sleeping:
         self._teller = teller
         self._wanted = False
 
-    def settle(self, session: Json, asleep: bool, at: int) -> None:
+    def settle(self, session: Json, asleep: Callable[[], bool], at: int) -> None:
         """The session as it is now. A client that begins to ask is told at once that the session sleeps, if it does."""
         wanted = bool((session.get(OWN) or {}).get("events"))
         began, self._wanted = wanted and not self._wanted, wanted
-        if began and asleep:
+        if began and asleep():
             self.slept(Slept(at))
 
     def woke(self, event: Woke) -> None:
