@@ -11,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -73,8 +74,10 @@ async def live_server(
     *arguments: str, trust: ssl.SSLContext | None = None, log: BinaryIO | None = None
 ) -> AsyncIterator[LiveServer]:
     port = free_port()
+    # The keys of whoever runs the tests are none of theirs.
+    own = ("--set", f"server.keys_file={tempfile.gettempdir()}/vivavoce-{port}-keys.json", *arguments)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "vivavoce", "serve", "--port", str(port), *arguments, stdin=subprocess.DEVNULL, stderr=log
+        sys.executable, "-m", "vivavoce", "serve", "--port", str(port), *own, stdin=subprocess.DEVNULL, stderr=log
     )
     server = LiveServer(port, process, trust)
     try:
