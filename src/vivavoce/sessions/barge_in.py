@@ -53,10 +53,11 @@ class Harmless:
 
 
 def judge(heard: Overheard, options: BargeInOptions) -> Interrupts | Harmless | None:
-    """Decide, or None to listen on. Once ``late`` there is a decision, for a voice without a word once it is ``overdue``.
+    """Decide, or None to listen on. Once ``late`` there is a decision, while the voice goes on once it is ``overdue``.
 
     A hum has no words for as long as it lasts; so a voice without one is waited for until ``cut_wordless``: the reply stands
-    still meanwhile, and whoever meant to interrupt is not spoken over. Nobody agrees with a reply that has not begun, so a
+    still meanwhile, and whoever meant to interrupt is not spoken over. Nor is one whose first words were read as a mere "eh":
+    while the voice goes on there may be more of them. Nobody agrees with a reply that has not begun, so a
     ``premature`` one stands still until the words are there, and one word ends it.
     """
     if heard.stop:
@@ -75,4 +76,7 @@ def judge(heard: Overheard, options: BargeInOptions) -> Interrupts | Harmless | 
         return Interrupts("speech") if heard.voiced >= options.cut_wordless else None
     if not heard.late or (heard.premature and not heard.overdue):
         return None
-    return Interrupts("speech") if heard.voiced >= options.cut_voiced and heard.words > 0 and not echo else harmless
+    if heard.voiced >= options.cut_voiced and heard.words > 0 and not echo:
+        return Interrupts("speech")
+    goes_on = not heard.ended and not echo and not heard.overdue
+    return None if goes_on else harmless

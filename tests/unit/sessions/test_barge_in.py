@@ -29,7 +29,7 @@ overheards = st.builds(
 @given(overheards)
 def test_once_late_there_is_always_a_decision(heard: Overheard) -> None:
     verdict = judge(heard, OPTIONS)
-    assert verdict is not None or not heard.late or (not heard.text and not heard.ended and not heard.overdue)
+    assert verdict is not None or not heard.late or (not heard.ended and not heard.overdue)
     if heard.ended and heard.read:
         assert verdict is not None, "what is over and read is decided on"
 
@@ -60,7 +60,10 @@ def test_a_reply_that_may_have_come_too_soon_stands_still_for_longer_and_gives_w
         (Overheard(1.3, True, False, read=True), Interrupts("speech")),
         (Overheard(1.5, False, True, text=True, words=1, echo=0.9), Harmless("echo")),
         (Overheard(1.5, True, False, text=True, words=5, echo=0.9, read=True), Harmless("echo")),
-        (Overheard(0.6, False, True, text=True, words=0), Harmless("backchannel")),
+        (Overheard(0.6, False, True, text=True, words=0), None),  # "eh" was read, and the voice goes on
+        (Overheard(0.6, True, True, text=True, words=0), Harmless("backchannel")),
+        (Overheard(1.7, False, True, text=True, words=0, overdue=True), Harmless("backchannel")),
+        (Overheard(0.6, False, True, text=True, words=1), Interrupts("speech")),
         (Overheard(0.3, False, False, text=True, words=1, premature=True), Interrupts("speech")),
         (Overheard(0.6, False, True, text=True, words=0, premature=True), None),
         (Overheard(0.6, True, True, text=True, words=0, premature=True), None),
