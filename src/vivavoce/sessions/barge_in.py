@@ -56,8 +56,8 @@ def judge(heard: Overheard, options: BargeInOptions) -> Interrupts | Harmless | 
     """Decide, or None to listen on. Once ``late`` there is a decision, while the voice goes on once it is ``overdue``.
 
     A hum has no words for as long as it lasts; so a voice without one is waited for until ``cut_wordless``: the reply stands
-    still meanwhile, and whoever meant to interrupt is not spoken over. Nor is one whose first words were read as a mere "eh":
-    while the voice goes on there may be more of them. Nobody agrees with a reply that has not begun, so a
+    still meanwhile, and whoever meant to interrupt is not spoken over. Nor is one whose first words were read as a mere
+    "eh": while the voice goes on there may be more of them. Nobody agrees with a reply that has not begun, so a
     ``premature`` one stands still until the words are there, and one word ends it.
     """
     if heard.stop:
