@@ -62,12 +62,24 @@ values = st.recursive(
 )
 
 
+SOUND = st.sampled_from(
+    [
+        {"text": "hello"},
+        {"language": "en"},
+        {"generation": 1, "samples": 480},
+        {"provider": {"tts": "scripted"}},
+        {"mode": "manual"},
+    ]
+)
+"""Fields of a message that is all right."""
+
+
 def messages(kinds: list[str]) -> st.SearchStrategy[Any]:
     """JSON that could nearly be a message, text that is no JSON, and bytes."""
     shaped = st.builds(
         lambda kind, fields: {**fields, "type": kind},
         st.sampled_from(kinds),
-        st.dictionaries(st.sampled_from(FIELDS), values, max_size=5),
+        st.one_of(st.just({}), SOUND, st.dictionaries(st.sampled_from(FIELDS), values, max_size=5)),
     )
     return st.one_of(
         shaped.map(json.dumps),
@@ -140,7 +152,10 @@ def test_a_native_session_survives_every_client(said: list[tuple[Any, float]], h
                 await asyncio.sleep(pause)
             client.says({"type": "ping", "id": "last"})
             await asyncio.sleep(30.0)
-            if client.closed is None:
+            if client.closed is None and not sessions.conversations:
+                await asyncio.sleep(60.0)  # who never opened a session, for all that was said, has to go
+                assert client.closed == 1008
+            elif client.closed is None:
                 await alive(client)
             else:
                 assert client.closed in (1000, 1008, 1013), client.closed
@@ -179,7 +194,7 @@ def test_the_values_reach_real_messages() -> None:
     """Not everything made up is nonsense: otherwise nothing behind the first check would be tried."""
     found: list[object] = []
 
-    @fixed(400)
+    @fixed(600)  # which they are depends on what else is imported, for all that they are fixed
     @given(messages(list(MESSAGE_TYPES)))
     def collect(message: Any) -> None:
         try:
@@ -189,5 +204,6 @@ def test_the_values_reach_real_messages() -> None:
             pass
 
     collect()
-    assert len({type(message) for message in found}) >= 5
+    kinds = {type(message) for message in found}
+    assert len(kinds) >= 5, kinds
     assert parse_text('{"type":"hello"}') == Hello()
