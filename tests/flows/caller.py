@@ -75,6 +75,11 @@ class Caller:
         self._tasks[-1].cancel()
         self._wire = None
 
+    def vanish(self) -> None:
+        """The same, and the server is not told: the network swallows everything."""
+        self._tasks[-1].cancel()
+        self._wire = None
+
     async def goodbye(self) -> None:
         if self._wire is not None:
             self._wire.says({"type": "goodbye"})

@@ -139,6 +139,22 @@ async def test_the_reply_stands_at_the_acknowledged_sample_and_goes_on_there() -
         assert not done["interrupted"] and caller.ear.played(1) == caller.held[1]
 
 
+@pytest.mark.parametrize("away", [5.0, 25.0, 50.0])
+async def test_a_network_that_dies_silently_costs_no_word(away: float) -> None:
+    """Until the connection counts as lost nobody knows why playback stands still: the watchdog leaves it the time."""
+    house = House()
+    async with calling(house.door) as caller:
+        await caller.speak(-0.5, 1.2)
+        await caller.listen("reply_started")
+        await caller.speak(-2.0)
+        caller.vanish()
+        await asyncio.sleep(away)
+        await caller.back()
+        done = await caller.listen("response_complete")
+        assert not done["interrupted"] and caller.ear.played(1) == caller.held[1]
+        assert caller.ear.discontinuities == caller.ear.stale == []
+
+
 async def test_a_reply_that_becomes_ready_waits() -> None:
     house = House(latency=3.0)
     async with calling(house.door) as caller:

@@ -121,7 +121,7 @@ class WatchdogOptions:
     first_audio: float = 5.0
     """First audio after the first sentence."""
     stalled: float = 15.0
-    """Audio sent but never acknowledged as played."""
+    """Audio sent but never acknowledged as played; on `/ws/audio` at least `websocket.resume_window`."""
     idle: float | None = None
     """Prompt an idle user after this long."""
     idle_prompt: str = "Are you still there?"

@@ -24,7 +24,7 @@ from vivavoce.transports.outbox import Close, write_out
 from vivavoce.transports.ws import messages as said
 from vivavoce.transports.ws.events import Farewell, Pong
 from vivavoce.transports.ws.link import Link, Surroundings
-from vivavoce.transports.ws.negotiation import agree
+from vivavoce.transports.ws.negotiation import agree, patient
 from vivavoce.transports.ws.post import TRY_LATER, Post
 from vivavoce.transports.ws.protocol import NOWHERE, check_audio, encode, encode_error, parse_text
 from vivavoce.transports.ws.replay import Replay
@@ -217,7 +217,8 @@ class Connection:
         link = Link(agreement, self._owner, self, self._around.observer)
         self.post.outbox.hold()  # what the session tells while it starts belongs behind `ready`
         try:
-            conversation = await sessions.open(TRANSPORT, agreement.options, link.speaker, link.told)
+            options = patient(agreement.options, self._around.resume.resume_window)
+            conversation = await sessions.open(TRANSPORT, options, link.speaker, link.told)
         except VivavoceError as error:
             self.post.outbox.release()
             if isinstance(error, InvalidRequest):

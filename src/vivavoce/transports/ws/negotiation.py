@@ -95,6 +95,13 @@ def _options(hello: Hello, defaults: ConversationOptions, offer: Offer) -> Conve
     )
 
 
+def patient(options: ConversationOptions, window: float) -> ConversationOptions:
+    """Where a client may come back within ``window`` seconds, playback that stands still is not given up before: a network
+    that dies silently looks like that until the connection counts as lost, and then the reply is kept."""
+    watchdogs = options.watchdogs
+    return replace(options, watchdogs=replace(watchdogs, stalled=max(watchdogs.stalled, window)))
+
+
 def ready(session: str, agreement: Agreement, limits: SocketLimits, resume: Resumption | None) -> Ready:
     """The answer to a client."""
     options, offer, providers = agreement.options, agreement.offer, agreement.providers
