@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import soxr
 
-from bench.ear import Exchange, exchanges
+from bench.ear import Exchange, Recording, exchanges, utterances
 from bench.speech import RATE, Samples, Utterance, ambient
 from vivavoce.audio.codecs import wav
 from vivavoce.contracts.audio import AudioFormat
@@ -35,6 +35,7 @@ FLAGS = (
     "--allow-loopback-in-peer-connection",
 )
 DEVICE_RATE = 48_000
+MILLISECOND = RATE // 1000
 WORKLET = """
 registerProcessor("bench-tap", class extends AudioWorkletProcessor {
   constructor() {
@@ -135,19 +136,24 @@ def missing() -> str:
     return "" if shutil.which("chromium") else "Chromium is not installed (Debian: apt-get install chromium)"
 
 
-def recording(path: Path, parts: Sequence[Utterance | float]) -> float:
-    """A microphone's file: utterances, and seconds of pause, in the noise of a quiet room. How long it is."""
+def recording(path: Path, parts: Sequence[Utterance | float]) -> Recording:
+    """A microphone's file: utterances, and seconds of pause, in the noise of a quiet room."""
     pieces: list[Samples] = []
+    said: list[tuple[float, float]] = []
+    position = 0
     for part in parts:
         if isinstance(part, Utterance):
             pieces.append(np.frombuffer(part.pcm, "<i2"))
+            said.append(((position + part.onset) / RATE, (position + part.end) / RATE))
         else:
             pieces.append(np.zeros(round(part * RATE), np.int16))
-    said = np.concatenate(pieces).astype(np.int32)
-    mixed = np.clip(said + ambient(len(said) / RATE)[: len(said)], -32_768, 32_767) / 32_768
+        position += len(pieces[-1])
+    whole = position // MILLISECOND * MILLISECOND
+    samples = np.concatenate(pieces).astype(np.int32)[:whole]
+    mixed = np.clip(samples + ambient(position / RATE)[:whole], -32_768, 32_767) / 32_768
     pcm = np.round(soxr.resample(mixed, RATE, DEVICE_RATE) * 32_767).clip(-32_768, 32_767).astype("<i2").tobytes()
     path.write_bytes(wav.write(pcm, AudioFormat(DEVICE_RATE)))
-    return len(said) / RATE
+    return Recording(np.mean(mixed.reshape(-1, MILLISECOND) ** 2, axis=1), tuple(said))
 
 
 @asynccontextmanager
@@ -175,14 +181,14 @@ async def talking(url: str, line: Line, microphone: Path) -> AsyncIterator[Page]
         yield page
 
 
-async def heard_so_far(page: Page) -> list[Exchange]:
+async def heard_so_far(page: Page, said: Recording) -> list[Exchange]:
     """What was said and what came of it, until now."""
     microphone, output = await page.evaluate("[bench.microphone, bench.output]")
-    return exchanges(microphone, output)
+    return exchanges(utterances(said, np.asarray(microphone, float)), np.asarray(output, float))
 
 
-async def hold(url: str, line: Line, microphone: Path, seconds: float) -> list[Exchange]:
-    """Talk for so long."""
+async def hold(url: str, line: Line, microphone: Path, said: Recording) -> list[Exchange]:
+    """Talk for one round of the recording."""
     async with talking(url, line, microphone) as page:
-        await asyncio.sleep(seconds)
-        return await heard_so_far(page)
+        await asyncio.sleep(said.seconds)
+        return await heard_so_far(page, said)

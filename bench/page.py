@@ -6,10 +6,10 @@ what is going on, so an utterance counts only for what it met. Both sides are se
 that plays (``bench.in_page``): the microphone's track behind the browser's echo cancellation and noise suppression, and the
 output of the playback worklet, or of the call's track behind its jitter buffer. The way to the loudspeaker is not in it.
 
-- *Interruption*: from the onset of an utterance at the microphone (the rule of ``bench.speech``, in steps of 5 ms) to the
+- *Interruption*: from the onset of an utterance at the microphone (as ``bench.speech`` tells it from the recording) to the
   last sample of the reply that is not silent, behind which half a second is; and to the first tenth of a second of silence,
   in which a reply stands that is paused first, to be resumed or cut.
-- *Voice to voice*: from the last step of speech to the first sample of the reply that is not silent.
+- *Voice to voice*: from the end of speech to the first sample of the reply that is not silent.
 - *Loading*: each visit with an empty cache; ready is when the button to talk can be pressed, which is when the session is
   open."""
 
@@ -33,7 +33,7 @@ SETTINGS = ("webrtc.loopback=true", 'webrtc.addresses=["127.0.0.1"]')
 OPENING = "what can you do"
 LEAD, PAUSE, BEHIND = 2.0, 3.0, 4.0
 """Seconds before the first utterance, behind each, and behind the last."""
-QUICK, QUICK_VISITS, VISITS = 4, 3, 15
+QUICK, QUICK_VISITS, VISITS, ROUNDS = 4, 3, 15, 2
 INTERRUPTED = {WEBSOCKET.name: (Bar("p95", 120.0),)}
 """A call has a jitter buffer, and no bar of its own."""
 READY = (Bar("p50", 500.0),)
@@ -55,9 +55,10 @@ def run(options: Options) -> Result:
             microphone = Path(folder) / "microphone.wav"
             said = _utterances(QUICK if options.quick else None)
             parts = [part for one in said for part in (one, PAUSE)]
-            seconds = recording(microphone, [LEAD, *parts, BEHIND])
+            played = recording(microphone, [LEAD, *parts, BEHIND])
             for line in (WEBSOCKET, WEBRTC):
-                _listen(result, line, len(said), asyncio.run(hold(url, line, microphone, seconds)))
+                rounds = [asyncio.run(hold(url, line, microphone, played)) for _ in range(1 if options.quick else ROUNDS)]
+                _listen(result, line, len(said), rounds)
     return result
 
 
@@ -69,33 +70,36 @@ def _utterances(count: int | None) -> list[speech.Utterance]:
     return [speech.spoken(OPENING), *over[:count]]
 
 
-def _listen(result: Result, line: Line, said: int, found: Sequence[Exchange]) -> None:
-    over = [one for one in found if one.stopped is not None and one.hushed is not None]
-    answered = [one for one in found if one.answered is not None]
+def _listen(result: Result, line: Line, said: int, rounds: Sequence[Sequence[Exchange]]) -> None:
     result.figures += [
         figure(
             f"{line.name}: onset at the microphone to the last sound of the reply",
             "ms",
-            [[1000 * (one.stopped - one.onset) for one in over if one.stopped is not None]],
+            [[1000 * (one.stopped - one.onset) for one in found if one.stopped is not None] for found in rounds],
             INTERRUPTED.get(line.name, ()),
         ),
         figure(
             f"{line.name}: onset at the microphone to the first silence",
             "ms",
-            [[1000 * (one.hushed - one.onset) for one in over if one.hushed is not None]],
+            [[1000 * (one.hushed - one.onset) for one in found if one.hushed is not None] for found in rounds],
             INTERRUPTED.get(line.name, ()),
         ),
         figure(
             f"{line.name}: voice to voice at the ear",
             "ms",
-            [[1000 * (one.answered - one.end) for one in answered if one.answered is not None]],
+            [[1000 * (one.answered - one.end) for one in found if one.answered is not None] for found in rounds],
         ),
     ]
+    every = [one for found in rounds for one in found]
+    over = [one for one in every if one.stopped is not None]
     again = sum(one.stopped != one.hushed for one in over)
-    early = sum(one.early for one in found)
+    hastened = sum(one.hastened for one in every)
+    answered = sum(one.answered is not None for one in every)
+    early = sum(one.early for one in every)
     result.notes.append(
-        f"{line.name}: {said} utterances a round, {len(found)} heard; {len(over)} began over a reply, of which {again} was "
-        f"heard once more before it ended; {len(answered)} were answered behind their end, {early} before it."
+        f"{line.name}: {len(rounds)} x {said} utterances, {len(every)} found; {len(over)} began over a reply, "
+        f"of which {again} was heard once more before it ended; {hastened} others found it stopped by the breath before them, "
+        f"and do not count; {answered} were answered behind their end, {early} before it."
     )
 
 

@@ -67,7 +67,8 @@ async def test_a_key_is_asked_for_and_kept_for_the_tab(page: Page) -> None:
         assert sessions.conversations == []
         await seen.page.fill("#key", " right ")
         await seen.page.keyboard.press("Enter")
-        await asked.wait_for(state="hidden")
+        await seen.page.wait_for_selector(".talk:enabled")
+        assert await asked.is_hidden()
         assert len(sessions.conversations) == 1
         await seen.page.reload()
         await seen.page.wait_for_selector(".talk:enabled")

@@ -20,6 +20,17 @@ test("frames have one size whatever the pieces, and lose no sample", () => {
   assert.deepEqual(frames.flatMap(({ pcm }) => [...pcm]), [...input].map((value) => Math.round(value * 32767) + 0));
 });
 
+test("what was flushed belongs to its frame: the ones behind it end where they would have", () => {
+  const sizes: number[] = [];
+  const framer = new Framer(256, ({ pcm }) => sizes.push(pcm.length));
+  for (const piece of [300, 500, 12]) {
+    framer.push(new Float32Array(piece));
+    framer.flush();
+  }
+  framer.push(new Float32Array(600));
+  assert.deepEqual(sizes, [256, 44, 212, 256, 32, 12, 212, 256]);
+});
+
 test("what is too loud is clipped, not wrapped", () => {
   const frames: Frame[] = [];
   new Framer(2, (frame) => frames.push(frame)).push(Float32Array.of(3, -3));

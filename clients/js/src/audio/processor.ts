@@ -1,10 +1,11 @@
-/** The microphone of a browser: asks for it, runs the capture worklet, hands out 20 ms frames of PCM16. */
+/** The microphone of a browser: asks for it, runs the capture worklet, hands out 16 ms frames of PCM16. */
 
 import { VoiceError } from "../errors.js";
 import { CAPTURE, type FromCapture, type ToCapture } from "../worklets/messages.js";
 import type { AudioInput, AudioInputEvents } from "./ports.js";
 
-export const FRAME_SECONDS = 0.02;
+/** Half a frame of voice activity detection: one that ends at the server is complete there, and waits for no other. */
+export const FRAME_SECONDS = 0.016;
 
 const PROBLEMS: Record<string, [code: string, message: string]> = {
   NotAllowedError: ["microphone_refused", "the microphone is blocked for this page: allow it in the browser's address bar"],
