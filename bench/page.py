@@ -98,8 +98,8 @@ def _listen(result: Result, line: Line, said: int, rounds: Sequence[Sequence[Exc
     early = sum(one.early for one in every)
     result.notes.append(
         f"{line.name}: {len(rounds)} x {said} utterances, {len(every)} found; {len(over)} began over a reply, "
-        f"of which {again} was heard once more before it ended; {hastened} others found it stopped by the breath before them, "
-        f"and do not count; {answered} were answered behind their end, {early} before it."
+        f"of which {again} was heard once more before it ended; {hastened} others found it stopped by the breath before "
+        f"them, and do not count; {answered} were answered behind their end, {early} before it."
     )
 
 

@@ -37,7 +37,7 @@ SCRIPTED = ("engines.stt=scripted", "engines.llm=scripted", "engines.tts=scripte
 """Everything scripted but voice activity detection, which stays real."""
 
 ONE_RECORDING = "librivox_sense_0880"
-"""A human sentence of 2.6 s without an inner pause."""
+"""A human sentence of 2.6 s with a pause of 0.4 s inside."""
 
 
 def scripted(*settings: str, cores: tuple[int, ...] = (), profile: str = "", sessions: int = 400) -> Setup:

@@ -94,6 +94,9 @@ class FakeServer:
         """Answer microphone audio with itself (every sample three times for every two: 16 to 24 kHz)."""
         self.unknown = "none"
         """A provider whose name is refused."""
+        self.welcoming = asyncio.Event()
+        """Cleared, a hello waits for its answer."""
+        self.welcoming.set()
         self._visitor: ServerConnection | None = None
         self._changed = asyncio.Condition()
         self._echoed = 0
@@ -149,6 +152,7 @@ class FakeServer:
         if message["type"] == "hello" and self.unknown in message.get("provider", {}).values():
             await self.tell("error", code="unknown_provider", message="no such provider", retryable=False)
         elif message["type"] == "hello":
+            await self.welcoming.wait()
             self.sessions += 1
             await self._visitor.send(json.dumps({**READY, "session": f"s{self.sessions}"}))
         elif message["type"] == "ping":

@@ -84,7 +84,7 @@ async def _a_turn(name: str, pages: Path, folder: Path, shows: str) -> None:
         await true_on(page, "document.querySelector('#state').textContent === 'LISTENING'")
         await server.until(lambda: len(server.heard) >= 50)
         sound = np.frombuffer(b"".join(server.heard), "<i2")
-        assert {len(frame) for frame in server.heard} == {640}, "20 ms at 16 kHz"
+        assert {len(frame) for frame in server.heard} == {512}, "16 ms at 16 kHz"
         assert np.abs(sound).max() > 1_000, "the recording is heard"
         await true_on(page, "document.querySelector('#level').value > 0")
         await _reply(server, 1.0)

@@ -307,6 +307,7 @@ async def test_a_session_is_seen_and_ended(url: str) -> None:
     async with looking_at(url, "sessions") as seen:
         page = seen.page
         ids = "fetch('api/sessions').then((answer) => answer.json()).then((body) => body.sessions.map((one) => one.id))"
+        await page.wait_for_selector("vv-link[data-phase=open]", state="attached")
         before = set(await page.evaluate(ids))
         guest = await page.context.new_page()
         await guest.goto(url)
@@ -326,6 +327,7 @@ async def test_a_page_that_is_closed_says_goodbye(url: str) -> None:
     async with looking_at(url, "sessions") as seen:
         page = seen.page
         ids = "fetch('api/sessions').then((answer) => answer.json()).then((body) => body.sessions.map((one) => one.id))"
+        await page.wait_for_selector("vv-link[data-phase=open]", state="attached")
         before = set(await page.evaluate(ids))
         guest = await page.context.new_page()
         await guest.goto(url)

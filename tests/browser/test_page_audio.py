@@ -233,7 +233,7 @@ async def test_an_interrupted_reply_falls_silent_and_stays_so(tmp_path: Path) ->
     np.testing.assert_array_equal(rest[begin + FADE : begin + len(newer)], newer[FADE:])
 
 
-async def test_the_microphone_arrives_in_frames_of_20_ms_and_sounds_like_itself(tmp_path: Path) -> None:
+async def test_the_microphone_arrives_in_frames_of_16_ms_and_sounds_like_itself(tmp_path: Path) -> None:
     microphone = recording(tmp_path, "What time is it in the afternoon? Please tell me the exact hour and the minutes.")
     async with fake_server() as server, visit(server.url, microphone=microphone) as seen:
         await server.until(lambda: server.messages("hello"))
@@ -241,8 +241,8 @@ async def test_the_microphone_arrives_in_frames_of_20_ms_and_sounds_like_itself(
         await server.until(lambda: len(server.heard) > 200)
         await seen.page.click(".talk")
         assert seen.complaints == []
-    assert {len(frame) for frame in server.heard[:-1]} == {640}
-    assert 0 < len(server.heard[-1]) <= 640, "the microphone goes off in mid-frame, and nothing is lost"
+    assert {len(frame) for frame in server.heard[:-1]} == {512}
+    assert 0 < len(server.heard[-1]) <= 512, "the microphone goes off in mid-frame, and nothing is lost"
     heard = np.frombuffer(b"".join(server.heard), dtype="<i2").astype(float)
     spoken = np.frombuffer(microphone.read_bytes()[44:], dtype="<i2").astype(float)[::3]
     # Chromium plays the file in a circle from wherever it is, with its own noise suppression and gain on top. At a wrong

@@ -43,13 +43,24 @@ class Parts:
         self.providers = providers
         self.clock = clock
         self.groups = groups
+        self._starting: asyncio.Future[Any] | None = None
+
+    def begin(self) -> None:
+        """Start and load what is used by default; what fails to load says so when it is used and in the status."""
+        if self._starting is None:
+            self._starting = asyncio.gather(self.pool.start(), self.providers.start())
 
     async def start(self) -> None:
-        """Start and load what is used by default; what fails to load says so when it is used and in the status."""
-        await asyncio.gather(self.pool.start(), self.providers.start())
+        """``begin``, if that was not done, and wait until everything has been loaded."""
+        self.begin()
+        assert self._starting is not None
+        await self._starting
 
     async def close(self) -> None:
-        """End all processes and connections."""
+        """End all processes and connections. Idempotent."""
+        if self._starting is not None and not self._starting.done():
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
         await self.providers.close()
         await self.pool.close(grace=1.0)
 

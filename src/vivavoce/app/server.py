@@ -1,4 +1,4 @@
-"""The server: parts, sessions and doors put together, started and stopped in order."""
+"""The server: sessions and doors put around the parts, started and stopped in order."""
 
 from __future__ import annotations
 
@@ -8,21 +8,16 @@ import functools
 import gc
 import importlib.resources
 import logging
-import socket
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI
-from uvicorn.supervisors import ChangeReload
 
 from vivavoce.app.dashboard_desk import DashboardDesk, Sources
-from vivavoce.app.graph import Parts, parts_of
-from vivavoce.app.loop import new_event_loop
+from vivavoce.app.graph import Parts
 from vivavoce.app.model_desk import ModelDesk
 from vivavoce.app.trust import entrance_of, signing_keys_of
 from vivavoce.app.watching import CertificateWatch, key_watch
@@ -31,7 +26,6 @@ from vivavoce.flow.threads import BACKGROUND
 from vivavoce.media.calls import MediaCalls
 from vivavoce.observe.following import Witnesses
 from vivavoce.observe.latency import LatencyLog
-from vivavoce.observe.logs import log_to_stderr
 from vivavoce.observe.loop_lag import LoopLag
 from vivavoce.observe.metrics import Metrics
 from vivavoce.observe.timeline import Timeline
@@ -43,9 +37,7 @@ from vivavoce.transports.http.page import Page
 from vivavoce.transports.http.schemas import ProviderStatus, State, WorkerStatus
 from vivavoce.transports.openai import handler as openai
 from vivavoce.transports.openai import spoken_door
-from vivavoce.transports.options import check_binding
 from vivavoce.transports.realtime import handler as realtime
-from vivavoce.transports.server import Server, listen
 from vivavoce.transports.tls import Tls
 from vivavoce.transports.webrtc import handler as webrtc
 from vivavoce.transports.webrtc.routes import routes_of as webrtc_routes
@@ -98,9 +90,9 @@ class Running:
 class Application:
     """The object graph of one server."""
 
-    def __init__(self, loaded: Loaded, keys: KeyFile, tls: Tls | None = None) -> None:
+    def __init__(self, loaded: Loaded, keys: KeyFile, parts: Parts, tls: Tls | None = None) -> None:
         self._settings = settings = loaded.settings
-        self.parts = parts_of(settings)
+        self.parts = parts
         self._tls = tls
         self._watches = [key_watch(keys, self.parts.clock)] + (
             [] if tls is None else [CertificateWatch(tls, self.parts.clock)]
@@ -252,46 +244,3 @@ class Application:
         """Let replies in progress end, say goodbye."""
         seconds = self._settings.sessions.drain
         await asyncio.gather(*(one.drain(seconds) for one in (*self._sockets, self.webrtc)))
-
-
-def serve(loaded: Loaded) -> int:
-    """Run until a signal says stop; return the exit code. Raises ConfigurationError."""
-    settings = loaded.settings
-    keys = KeyFile(loaded.keys_file)
-    check_binding(settings.server, protected=settings.server.jwt.wanted or keys.configured)
-    tls = Tls.of(settings.server.tls)
-    with listen(settings.server) as listener:
-        host = settings.server.host
-        address = f"[{host}]" if ":" in host else host
-        scheme = "http" if tls is None else "https"
-        sys.stderr.write(f"Vivavoce listens on {scheme}://{address}:{settings.server.port} (Ctrl+C stops it)\n")
-        return _serve_reloading(loaded, listener) if settings.dev else _serve_once(loaded, keys, [listener])
-
-
-def _serve_once(loaded: Loaded, keys: KeyFile, sockets: list[socket.socket]) -> int:
-    settings = loaded.settings
-    log_to_stderr(settings.logging.level, settings.logging.format)
-    tls = Tls.of(settings.server.tls)
-    application = Application(loaded, keys, tls)
-    context = None if tls is None else tls.context
-    server = Server(application.asgi, settings.server, application.drain, context, log_config=None)
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(server.serve(sockets=sockets))
-    return 0 if server.started else 1
-
-
-def _serve_reloading(loaded: Loaded, listener: socket.socket) -> int:
-    """Serve from a child process that is started again whenever a source file changes."""
-    config = uvicorn.Config("", reload=True, reload_dirs=[str(Path(__file__).parent.parent)], log_config=None)
-    ChangeReload(config, _Child(loaded), [listener]).run()
-    return 0
-
-
-class _Child:
-    """What the reloading parent starts; it travels to a fresh process."""
-
-    def __init__(self, loaded: Loaded) -> None:
-        self._loaded = loaded
-
-    def __call__(self, sockets: list[socket.socket] | None) -> None:
-        _serve_once(self._loaded, KeyFile(self._loaded.keys_file), sockets or [])

@@ -30,15 +30,15 @@ def say(
     settings = load(config, assignments, {"engines.tts": ("--tts", tts)}).settings
     words = sys.stdin.read() if text == "-" else text
 
-    from vivavoce import app
+    from vivavoce.app import offline
 
-    request = app.SayRequest(text=words, voice=voice, speed=speed, language=language)
+    request = offline.SayRequest(text=words, voice=voice, speed=speed, language=language)
     if out is not None:
-        spoken = app.say(settings, request, out)
+        spoken = offline.say(settings, request, out)
         output.note(f"{out}: {spoken.seconds:.1f} s by {spoken.engine}")
         return
     assert player is not None
     with tempfile.TemporaryDirectory(prefix="vivavoce-") as folder:
         path = Path(folder) / "speech.wav"
-        app.say(settings, request, path)
+        offline.say(settings, request, path)
         playback.play(player, path)

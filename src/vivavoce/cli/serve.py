@@ -22,6 +22,6 @@ def serve(
     flags = {"server.host": ("--host", host), "server.port": ("--port", port), "dev": ("--dev", dev)}
     loaded = load(config, assignments, flags)
 
-    from vivavoce import app
+    from vivavoce.app import serving
 
-    raise typer.Exit(app.serve(loaded))
+    raise typer.Exit(serving.serve(loaded))

@@ -28,11 +28,11 @@ def talk(
     flags = {"engines.stt": ("--stt", stt), "engines.tts": ("--tts", tts), "engines.llm": ("--llm", llm)}
     settings = load(config, assignments, flags).settings
 
-    from vivavoce import app
+    from vivavoce.app import offline
     from vivavoce.cli.exchange import Exchanges, as_data
 
     exchanges = Exchanges(output.note if json else output.line)
-    app.talk(settings, app.TalkRequest(files=tuple(files), output=out, denoise=denoise), exchanges.take)
+    offline.talk(settings, offline.TalkRequest(files=tuple(files), output=out, denoise=denoise), exchanges.take)
     if json:
         output.data(as_data(exchanges.finished))
     elif out is not None and exchanges.finished:

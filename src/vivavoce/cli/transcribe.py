@@ -27,10 +27,10 @@ def transcribe(
         raise typer.BadParameter("choose --json or --srt")
     settings = load(config, assignments, {"engines.stt": ("--stt", stt)}).settings
 
-    from vivavoce import app
+    from vivavoce.app import offline
     from vivavoce.text.subtitles import captions_of, subrip
 
-    transcript = app.transcribe(settings, file, language, denoise)
+    transcript = offline.transcribe(settings, file, language, denoise)
     if json:
         output.data(dataclasses.asdict(transcript))
     elif srt:

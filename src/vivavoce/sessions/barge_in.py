@@ -57,7 +57,8 @@ def judge(heard: Overheard, options: BargeInOptions) -> Interrupts | Harmless | 
 
     A hum has no words for as long as it lasts; so a voice without one is waited for until ``cut_wordless``: the reply stands
     still meanwhile, and whoever meant to interrupt is not spoken over. Nor is one whose first words were read as a mere
-    "eh": while the voice goes on there may be more of them. Nobody agrees with a reply that has not begun, so a
+    "eh": while the voice goes on there may be more of them, and until it is ``late`` also behind it, unless it was but a
+    click, for between two words there is silence, too. Nobody agrees with a reply that has not begun, so a
     ``premature`` one stands still until the words are there, and one word ends it.
     """
     if heard.stop:
@@ -71,7 +72,9 @@ def judge(heard: Overheard, options: BargeInOptions) -> Interrupts | Harmless | 
     if heard.ended and (heard.read or heard.voiced < options.min_voiced):
         meant = heard.words > 0 and heard.voiced >= options.min_voiced and not echo
         long = heard.voiced >= options.cut_wordless and not heard.text
-        return Interrupts("speech") if meant or long else harmless
+        if meant or long:
+            return Interrupts("speech")
+        return harmless if heard.late or echo or heard.voiced < options.brief else None
     if not heard.text and not heard.ended and not heard.overdue:
         return Interrupts("speech") if heard.voiced >= options.cut_wordless else None
     if not heard.late or (heard.premature and not heard.overdue):

@@ -62,7 +62,9 @@ class BargeInOptions:
     listen_on: bool = False
     """Whether speech over a reply it may not interrupt is a turn nevertheless; else it is ignored."""
     decide_after: float = 0.5
-    """Latest decision after the onset."""
+    """Latest decision after the onset, and the earliest to go on: another word may follow the first."""
+    brief: float = 0.1
+    """Voiced seconds under which a burst is noise, and the reply goes on behind it at once."""
     min_voiced: float = 0.2
     """Voiced seconds needed for any cut."""
     cut_voiced: float = 0.45

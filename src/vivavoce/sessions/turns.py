@@ -188,7 +188,7 @@ class TurnMachine:
             self._discard("empty")
             return
         if turn.over_reply:
-            self._cut("command")
+            self._interruption.cut(turn, "command", self._now)
         if turn.phase is Phase.SPEAKING:
             self.ear.end_burst(turn, self._now)
         self.ear.finish_reading(turn, self._now)

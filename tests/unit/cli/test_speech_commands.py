@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from vivavoce import app
+from vivavoce.app import offline
 from vivavoce.cli import playback
 from vivavoce.cli.root import app as command
 from vivavoce.contracts.audio import Stamp
@@ -44,7 +44,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         listener(ResponseCompleted(Stamp(1, 1, 1), "It is ten.", False, Waterfall(decision=0.1)))
 
     for name, fake in (("say", say), ("transcribe", transcribe), ("talk", talk)):
-        monkeypatch.setattr(app, name, fake, raising=False)
+        monkeypatch.setattr(offline, name, fake, raising=False)
     return asked
 
 
@@ -93,7 +93,7 @@ def test_an_error_of_the_app_becomes_a_line_and_a_status(monkeypatch: pytest.Mon
     def refuse(*arguments: Any) -> Transcript:
         raise InvalidAudio("a.wav is no WAV file; convert it first")
 
-    monkeypatch.setattr(app, "transcribe", refuse, raising=False)
+    monkeypatch.setattr(offline, "transcribe", refuse, raising=False)
     result = CliRunner().invoke(command, ["transcribe", "a.wav"])
     assert (result.exit_code, result.stderr) == (2, "error: a.wav is no WAV file; convert it first\n")
 
@@ -111,7 +111,7 @@ def test_talk_fails_where_nothing_was_answered(monkeypatch: pytest.MonkeyPatch) 
     def silent(settings: Any, request: Any, listener: Callable[[Any], None]) -> None:
         listener(SessionFailed(Stamp(1, 1, 1), "worker_lost", "the worker died", True))
 
-    monkeypatch.setattr(app, "talk", silent, raising=False)
+    monkeypatch.setattr(offline, "talk", silent, raising=False)
     run("talk", "a.wav", status=1)
 
 

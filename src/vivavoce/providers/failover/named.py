@@ -5,7 +5,8 @@ Its breaker refuses nobody here, since nobody could stand in: it tells how the p
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 
 from vivavoce.contracts.audio import AudioChunk
 from vivavoce.contracts.errors import VivavoceError
@@ -70,11 +71,8 @@ class NamedSpeechToText:
     def open(self, options: TranscriptionOptions) -> Transcription:
         """Raises what the recogniser raises."""
         attempt = self._chain.ask()
-        try:
+        with _observed(attempt):
             return _NamedTranscription(attempt, attempt.port.open(options))
-        except VivavoceError as error:
-            _over(attempt, error)
-            raise
 
 
 class _NamedTranscription:
@@ -104,14 +102,8 @@ class _NamedTranscription:
         return self
 
     async def __anext__(self) -> Transcript:
-        try:
+        with _observed(self._attempt):
             transcript = await anext(self._results)
-        except StopAsyncIteration:
-            self._attempt.end()
-            raise
-        except VivavoceError as error:
-            _over(self._attempt, error)
-            raise
         if transcript.final:
             self._attempt.succeeded()
             self._attempt.end()
@@ -132,11 +124,8 @@ class NamedTextToSpeech:
     def open(self, options: SynthesisOptions) -> Synthesis:
         """Raises what the voice raises."""
         attempt = self._chain.ask()
-        try:
+        with _observed(attempt):
             return _NamedSynthesis(attempt, attempt.port.open(options))
-        except VivavoceError as error:
-            _over(attempt, error)
-            raise
 
 
 class _NamedSynthesis:
@@ -166,18 +155,21 @@ class _NamedSynthesis:
         return self
 
     async def __anext__(self) -> SpokenAudio:
-        try:
+        with _observed(self._attempt):
             audio = await anext(self._results)
-        except StopAsyncIteration:
-            self._attempt.end()
-            raise
-        except VivavoceError as error:
-            _over(self._attempt, error)
-            raise
         self._attempt.succeeded()
         return audio
 
 
-def _over(attempt: Attempt[SpeechToText] | Attempt[TextToSpeech], error: VivavoceError) -> None:
-    attempt.failed(error)
-    attempt.end()
+@contextmanager
+def _observed(attempt: Attempt[SpeechToText] | Attempt[TextToSpeech]) -> Iterator[None]:
+    """The request ends with the results, or with what is raised here."""
+    try:
+        yield
+    except StopAsyncIteration:
+        attempt.end()
+        raise
+    except VivavoceError as error:
+        attempt.failed(error)
+        attempt.end()
+        raise
