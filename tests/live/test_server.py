@@ -6,11 +6,12 @@ import asyncio
 import os
 import signal
 import struct
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.live.server import live_server, session, spoken
+from tests.live.server import free_port, live_server, session, spoken
 
 pytestmark = [pytest.mark.engine, pytest.mark.process, pytest.mark.real_time]
 
@@ -110,3 +111,14 @@ async def test_a_stop_says_goodbye_and_leaves_nothing_behind() -> None:
                 await asyncio.wait_for(client.changed.wait(), 20)
         assert await asyncio.wait_for(server.process.wait(), 20) in (0, -signal.SIGTERM)
         assert not [pid for pid in workers if os.path.exists(f"/proc/{pid}")]  # noqa: PTH110, ASYNC240
+
+
+async def test_a_setting_that_is_found_wrong_while_workers_start_is_the_only_thing_told() -> None:
+    secret = ("--set", "server.jwt.secret=short")
+    command = [sys.executable, "-m", "vivavoce", "serve", "--port", str(free_port()), *secret]
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    _, told = await process.communicate()
+    assert process.returncode == 3
+    heading, *rest = told.decode().splitlines()
+    assert heading.startswith("Vivavoce listens")
+    assert rest == ["error: server.jwt.secret has fewer than 32 characters; make one with openssl rand"]

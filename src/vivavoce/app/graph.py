@@ -58,9 +58,9 @@ class Parts:
 
     async def close(self) -> None:
         """End all processes and connections. Idempotent."""
-        if self._starting is not None and not self._starting.done():
+        if self._starting is not None:
             self._starting.cancel()
-            await asyncio.wait([self._starting])
+            await asyncio.gather(self._starting, return_exceptions=True)  # whoever waited for it has heard how it went
         await self.providers.close()
         await self.pool.close(grace=1.0)
 

@@ -1,4 +1,4 @@
-"""Runs the server. Its workers load their engines while it loads its doors: on two cores that is a third of the start."""
+"""Runs the server. Its workers load their engines while it loads its doors: on two cores that saves a second."""
 
 from __future__ import annotations
 
